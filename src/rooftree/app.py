@@ -1,0 +1,94 @@
+"""Builds the ASGI application: lists every room's routes, and opens each request's transaction.
+
+The order of a request: path and method (the framework), size of the body, credential, and only then the
+body itself. contract: errors.md 2
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ASGIApp
+
+import rooftree.leads.api
+import rooftree.notes.api
+import rooftree.team.api
+import rooftree.transactions.api
+from rooftree.auth.queries import KeyReader
+from rooftree.auth.store import LastUsed
+from rooftree.platform.actor import Actor
+from rooftree.platform.database import Database, Transaction
+from rooftree.platform.errors import ApiError, BadCredentials, UserInTokenNotExist
+from rooftree.platform.http import contract, service
+from rooftree.platform.http.auth import RefusedCredentials, actor_of, credential
+from rooftree.platform.http.errors import EXCEPTION_HANDLERS
+from rooftree.platform.http.logging import RequestIds
+from rooftree.platform.http.reading import AnyRequest, check_size
+from rooftree.platform.pages import Sealer
+from rooftree.platform.settings import Settings
+
+ROUTES: Final = [
+    *rooftree.team.api.ROUTES,
+    *rooftree.leads.api.ROUTES,
+    *rooftree.notes.api.ROUTES,
+    *rooftree.transactions.api.ROUTES,
+]
+_READING: Final = {"GET", "HEAD"}
+
+
+def create_app(settings: Settings, database: Database, signing_secret: bytes) -> ASGIApp:
+    """Return the application, serving from an open database. The caller opens and closes the database."""
+    app = Litestar(
+        route_handlers=[*ROUTES, *contract.not_yet_served(ROUTES), *service.ROUTES],
+        dependencies={"tx": Provide(_tx), "actor": Provide(_actor, sync_to_thread=False)},
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        request_max_body_size=settings.body_limit_bytes + 1,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.key_reader = KeyReader(signing_secret)
+    app.state.sealer = Sealer(signing_secret)
+    app.state.last_used = LastUsed()
+    app.state.refused = RefusedCredentials(settings.auth_failures_per_minute)
+    return RequestIds(app)
+
+
+async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
+    """Authenticate, and hold the request's connection: a transaction for writes, single statements for reads.
+
+    The commit happens before the answer leaves; an exception in the handler rolls everything back.
+    """
+    state = request.app.state
+    check_size(int(request.headers.get("content-length") or 0), state.settings.body_limit_bytes)
+    key_hash = _key_hash(request)
+    async with state.database.asking(key_hash, is_writing=request.method not in _READING) as (tx, record):
+        try:
+            actor = actor_of(record)
+        except ApiError as error:
+            raise _counted(request, error) from None
+        state.last_used.note(actor.team_id, actor.key_id)
+        request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
+        yield tx
+
+
+def _actor(request: AnyRequest, tx: Transaction) -> Actor:
+    """Return who asks; `tx` has found out."""
+    return request.scope["actor"]  # type: ignore[typeddict-item]
+
+
+def _key_hash(request: AnyRequest) -> bytes:
+    try:
+        key_hash = request.app.state.key_reader.hash_of(credential(request))
+        if key_hash is None:
+            raise BadCredentials
+    except BadCredentials as error:
+        raise _counted(request, error) from None
+    return key_hash
+
+
+def _counted(request: AnyRequest, error: ApiError) -> ApiError:
+    if not isinstance(error, UserInTokenNotExist):
+        request.app.state.refused.note(request.client.host if request.client else "")
+    return error

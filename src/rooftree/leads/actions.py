@@ -1,0 +1,528 @@
+"""What can be done with a lead. Each action is one complete change, in the caller's transaction.
+
+`region` (e.g. US) completes phone numbers that are given without a country.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from rooftree.leads import fields, queries, rules, store
+from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadNotExist, LeadPropertyNotExist
+from rooftree.leads.model import CustomField, Lead, Stage, Tag
+from rooftree.leads.store import Words
+from rooftree.leads.wire import (
+    CustomAttribute,
+    EditLeadRequest,
+    LeadFields,
+    LeadInquiry,
+    LeadProperty,
+    LeadRequest,
+    TagName,
+    tag_response,
+)
+from rooftree.messaging import actions as messaging
+from rooftree.notes import actions as notes
+from rooftree.platform import clock
+from rooftree.platform.actor import Actor
+from rooftree.platform.database import Transaction
+from rooftree.platform.errors import InvalidParameter
+from rooftree.routing import actions as routing
+from rooftree.timeline import kinds
+from rooftree.timeline.actions import Audience, Entry, record
+from rooftree.transactions import actions as transactions
+
+#: contract: vocab.md, stages of a fresh team
+FIRST_STAGES: Final = ("New Lead", "Pending", "Contacted", "Active", "Archived")
+CUSTOM_FIELD_TYPES: Final = (
+    "number",
+    "text",
+    "date",
+    "anniversary_date",
+    "single_select",
+    "multi_select",
+    "percentage",
+    "currency",
+)
+
+
+async def create_lead(
+    tx: Transaction, actor: Actor, request: LeadRequest, *, region: str, lead_id: int | None = None
+) -> Lead:
+    """Store a lead and hand it to an agent.
+
+    Without `assigned_user_id` the routing rules choose; with it they are skipped. Others with the same e-mail
+    address or phone are kept apart and named in the logbook. `lead_id` keeps the id of an imported lead.
+
+    contract: POST /v1.0/leads, seed 004. Writes: lead and what finds it, routing_turn, timeline_entry
+    (lead_created, lead_routed or lead_assigned), announcement (list 2; 9 with a note; 5 with a transaction), and
+    on request note, lead_transaction, message.
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), PropertyAddressEmpty (200057).
+    """
+    now = clock.now()
+    row = fields.lead_columns(request)
+    scope, owner_id = fields.ownership(request, actor.team_id) or ("PERSONAL", actor.member_id)
+    assigned_id = fields.id_of("assignedUserId", request.assigned_user_id)
+    tags = fields.labels("tags", _joined(request.tags, request.tags_add), fields.TAG_LENGTH)
+    words = await _look_up(tx, request, row, tags, [assigned_id], (scope, owner_id), region)
+    new_id = lead_id or words.ids[0]
+    row |= await _words(tx, actor, request, row, words, new_id, tags)
+    row |= _documents(request, row, words, new_id, now, None)
+    assignment = None
+    if assigned_id is None:
+        group_id = fields.id_of("assignGroupId", request.assign_group_id)
+        question = routing.Question(group_id, scope, owner_id, actor.member_id)
+        assignment = await routing.assign(tx, actor.team_id, question)
+        assigned_id = assignment.member_id
+    lead = Lead(
+        **_UNSET_COLUMNS
+        | {"phone_statuses": [2] * len(row.get("phones", ()))}
+        | row
+        | {
+            "team_id": actor.team_id,
+            "id": new_id,
+            "assigned_user_id": assigned_id,
+            "assigned_at": now,
+            "ownership_scope": scope,
+            "ownership_id": owner_id,
+            "created_by": actor.member_id,
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
+    await store.insert_lead(tx, lead, region)
+    entries = [
+        Entry(kinds.LEAD_CREATED, lead.id, _creation_details(request, lead, words), happened_at=now),
+        _first_assignment(lead, assignment, now),
+    ]
+    entries += await _first_conversation(tx, actor, request, lead)
+    await record(tx, actor, entries, audience=audience(lead))
+    await _first_messages(tx, actor, request, lead)
+    return lead
+
+
+#: A lead of which nothing is known yet.
+_UNSET_COLUMNS: Final[dict[str, Any]] = {
+    **dict.fromkeys(Lead.__struct_fields__),
+    **{name: [] for name in ("emails", "phones", "phone_statuses", "lead_types", "segments")},
+    **dict.fromkeys(("tags", "properties", "family_members", "custom_attributes", "role_assignees"), b"[]"),
+    **dict.fromkeys(
+        ("is_hidden", "is_contacted", "cannot_text", "cannot_call", "cannot_email", "is_unsubscribed"), False
+    ),
+    "source_id": -1,
+}
+
+
+def audience(lead: Lead, *, formerly: Sequence[int] = ()) -> Audience:
+    """Return who may hear of a change to this lead, as it stands now; `formerly`: agents it was taken from."""
+    assigned = [*formerly, *([lead.assigned_user_id] if lead.assigned_user_id else [])]
+    return Audience(assigned, lead.ownership_scope, lead.ownership_id, lead.is_hidden)
+
+
+def _joined(*lists: Any) -> list[str | TagName]:
+    return [name for names in lists if isinstance(names, list) for name in names]
+
+
+async def _look_up(
+    tx: Transaction,
+    request: LeadFields,
+    row: dict[str, Any],
+    tags: Sequence[str],
+    member_ids: Sequence[int | None],
+    ownership: tuple[str, int] | None,
+    region: str,
+) -> Words:
+    """Find what the request names, and refuse people and offices that the team does not have."""
+    scope, owner_id = ownership or ("", 0)
+    people = [member_id for member_id in member_ids if member_id is not None]
+    if scope == "PERSONAL":
+        people.append(owner_id)
+    words = await store.look_up(
+        tx,
+        stage=fields.stage_name(request),
+        source=row.get("source"),
+        tags=tags,
+        fields=[field.attribute_name.strip() for field in _attributes(request) if field.attribute_name],
+        member_ids=people,
+        office_ids=[owner_id] if scope == "OFFICE" else [],
+        contacts=store.contact_points(row.get("emails", ()), row.get("phones", ()), region),
+        id_count=3,  # the lead, its inquiry, its property
+    )
+    known = {member_id for member_id, _, _ in words.members}
+    if scope == "PERSONAL" and owner_id not in known:
+        raise InvalidParameter("ownershipId: is not an active member of the team.")
+    if any(member_id not in known for member_id in people):
+        raise InvalidParameter("assignedUserId: is not an active member of the team.")
+    if scope == "OFFICE" and owner_id not in words.offices:
+        raise InvalidParameter("ownershipId: is not an office of the team.")
+    return words
+
+
+async def _words(
+    tx: Transaction,
+    actor: Actor,
+    request: LeadFields,
+    row: dict[str, Any],
+    words: Words,
+    lead_id: int,
+    tags: Sequence[str],
+) -> dict[str, Any]:
+    """Return the columns made of the team's words, adding to the team those that are new."""
+    stage, source = fields.stage_name(request), row.get("source")
+    found: dict[str, Any] = {
+        "stage_id": words.stage_id or await store.ensure_stage(tx, stage or FIRST_STAGES[0]),
+        "tags": await _tag_documents(tx, actor, words.tags, lead_id, tags),
+    }
+    if "source" in row:
+        found["source_id"] = -1 if not source else words.source_id or await store.ensure_source(tx, source)
+    return found
+
+
+async def _tag_documents(
+    tx: Transaction, actor: Actor, known: Sequence[Tag], lead_id: int, names: Sequence[str]
+) -> bytes:
+    by_name = {tag.name: tag for tag in known}
+    if missing := [name for name in names if name not in by_name]:
+        by_name |= {tag.name: tag for tag in await store.ensure_tags(tx, missing, actor.member_id)}
+    return msgspec.json.encode([tag_response(by_name[name], lead_id) for name in names])
+
+
+def _documents(
+    request: LeadFields, row: dict[str, Any], words: Words, lead_id: int, now: datetime, old: Lead | None
+) -> dict[str, Any]:
+    """Return the columns that hold documents. Raises: PropertyAddressEmpty, LeadPropertyNotExist, InvalidParameter."""
+    found: dict[str, Any] = {}
+    if isinstance(request.inquiry, LeadInquiry):
+        found["inquiry"] = _inquiry(request.inquiry, old, lead_id, words.ids[1], now)
+        found["inquiry_updated_at"] = now
+    if isinstance(request.property, LeadProperty):
+        sent = request.property if old else replace(request.property, id=UNSET)
+        found["properties"] = _properties(sent, old, lead_id, words.ids[2], now)
+    elif old is None and (address := fields.address_of(row)):
+        found["properties"] = _properties(address, None, lead_id, words.ids[2], now)
+    if isinstance(request.lead_family_member_list, list):
+        found["family_members"] = msgspec.json.encode(fields.family(request.lead_family_member_list))
+    if isinstance(request.custom_attribute_list, list):
+        before = msgspec.json.decode(old.custom_attributes) if old else []
+        found["custom_attributes"] = msgspec.json.encode(_attribute_values(request, words.fields, before))
+    return found
+
+
+def _inquiry(request: LeadInquiry, old: Lead | None, lead_id: int, inquiry_id: int, now: datetime) -> bytes:
+    before = msgspec.json.decode(old.inquiry) if old and old.inquiry else None
+    return msgspec.json.encode(
+        fields.inquiry_document(request, before, lead_id=lead_id, inquiry_id=inquiry_id, now=now)
+    )
+
+
+def _properties(request: LeadProperty, old: Lead | None, lead_id: int, property_id: int, now: datetime) -> bytes:
+    """Return a lead's properties with one more, or with the one that has this id or this address changed."""
+    documents: list[dict[str, Any]] = msgspec.json.decode(old.properties) if old else []
+    wanted = request.id if isinstance(request.id, int) and request.id > 0 else None
+    place = next(
+        (
+            index
+            for index, document in enumerate(documents)
+            if (document["id"] == wanted if wanted else fields.same_address(document, request))
+        ),
+        None,
+    )
+    if wanted and place is None:
+        raise LeadPropertyNotExist
+    before = None if place is None else documents[place]
+    after = fields.property_document(request, before, lead_id=lead_id, property_id=property_id, now=now)
+    if place is None:
+        documents.append(after)
+    else:
+        documents[place] = after
+    return msgspec.json.encode(documents)
+
+
+def _attributes(request: LeadFields) -> list[CustomAttribute]:
+    """Return the custom attributes that are supplied; an entry whose name is blank or filler is not."""
+    if not isinstance(request.custom_attribute_list, list):
+        return []
+    return [
+        attribute
+        for attribute in request.custom_attribute_list
+        if attribute.attribute_name and attribute.attribute_name.strip() not in ("", fields.FILLER)
+    ]
+
+
+def _attribute_values(
+    request: LeadFields, known: Sequence[CustomField], before: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return a lead's custom attributes: those sent replace their namesakes, the rest stays."""
+    by_name = {field.name.lower(): field for field in known}
+    values = {attribute["attributeName"]: attribute for attribute in before}
+    for index, attribute in enumerate(_attributes(request)):
+        field = by_name.get((attribute.attribute_name or "").strip().lower())
+        if field is None:
+            raise InvalidParameter(f"customAttributeList[{index}].attributeName: is not a custom field of the team.")
+        values[field.name] = {
+            "attributeName": field.name,
+            "attributeType": field.type,
+            "value": _attribute_text(index, attribute),
+            "params": attribute.params or field.params,
+        }
+    return list(values.values())
+
+
+def _attribute_text(index: int, attribute: CustomAttribute) -> str | None:
+    value = str(attribute.value).lower() if isinstance(attribute.value, bool) else attribute.value
+    path = f"customAttributeList[{index}].value"
+    return None if value is None else fields.text_of(path, value, fields.LONG_TEXT_LENGTH)
+
+
+def _creation_details(request: LeadRequest, lead: Lead, words: Words) -> dict[str, Any]:
+    details: dict[str, Any] = {"name": rules.full_name(lead.first_name, lead.last_name), "source": lead.source}
+    if words.duplicate_ids:
+        details["duplicateOf"] = words.duplicate_ids
+    return details
+
+
+def _first_assignment(lead: Lead, assignment: routing.Assignment | None, now: datetime) -> Entry:
+    if assignment:
+        return Entry(kinds.LEAD_ROUTED, lead.id, routing.reason_details(assignment), happened_at=now)
+    return Entry(kinds.LEAD_ASSIGNED, lead.id, {"from": None, "to": lead.assigned_user_id}, happened_at=now)
+
+
+async def _first_conversation(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> list[Entry]:
+    entries: list[Entry] = []
+    if request.content and request.content.strip():
+        entries.append(
+            await notes.add_note(tx, actor, lead.id, request.content, is_pinned=bool(request.is_pin))
+        )
+    if isinstance(request.lead_transaction, dict):
+        entries.append(await transactions.add_transaction(tx, actor, lead.id, request.lead_transaction))
+    return entries
+
+
+async def _first_messages(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> None:
+    """Queue the welcome e-mail (consent wins over the wish) and the alert to the agent. contract: S4-78, S4-79, S4-131."""
+    name = rules.full_name(lead.first_name, lead.last_name)
+    if request.welcome_email and lead.emails and not (lead.cannot_email or lead.is_unsubscribed):
+        await messaging.queue_email(
+            tx,
+            lead_id=lead.id,
+            sender_id=lead.assigned_user_id,
+            purpose="welcome_email",
+            recipient=lead.emails[0],
+            subject=f"Welcome, {lead.first_name}",
+            body=f"Hi {lead.first_name},\n\nthank you for getting in touch. We will be with you shortly.",
+        )
+    if request.lead_alert and lead.assigned_user_id:
+        await messaging.notify_agent(
+            tx,
+            lead_id=lead.id,
+            member_id=lead.assigned_user_id,
+            purpose="lead_alert",
+            subject=f"New lead: {name}",
+            body=f"{name} is a new lead of yours. Source: {lead.source or 'not named'}.",
+        )
+
+
+async def edit_lead(
+    tx: Transaction, actor: Actor, lead_id: int | None, request: EditLeadRequest, *, region: str
+) -> Lead:
+    """Change what the request names; the rest stays.
+
+    contract: PUT /v1.0/leads/{leadId}, seed 003. Writes: lead and what finds it, timeline_entry (stage, agent,
+    tags, property, inquiry, subscription and other fields with old and new value), announcement (2; 12 on a stage).
+    Raises: LeadNotExist (20006), InvalidParameter (20012), ParameterTooLong (20043), PropertyAddressEmpty
+    (200057), LeadPropertyNotExist (200108).
+    """
+    old = await queries.managed_lead(tx, actor, lead_id)
+    now = clock.now()
+    row = fields.lead_columns(request)
+    ownership = fields.ownership(request, actor.team_id)
+    assigned_id = fields.id_of("assignedUserId", request.assigned_user_id)
+    if ownership:
+        row["ownership_scope"], row["ownership_id"] = ownership
+    if assigned_id is not None and assigned_id != old.assigned_user_id:
+        row |= {"assigned_user_id": assigned_id, "assigned_at": now}
+    if "phones" in row:
+        row["phone_statuses"] = rules.statuses_after(old.phones, old.phone_statuses, row["phones"])
+    tags = _tags_after(old, request)
+    words = await _look_up(tx, request, row, tags, [assigned_id], ownership, region)
+    row |= await _changed_words(tx, actor, request, row, words, old, tags)
+    row |= _documents(request, row, words, old.id, now, old)
+    if isinstance(request.lead_transaction, dict):
+        added = await transactions.add_transaction(tx, actor, old.id, request.lead_transaction)
+        await record(tx, actor, [added], audience=audience(old))
+    return await _store_changes(tx, actor, old, row, now, region)
+
+
+def _tags_after(old: Lead, request: EditLeadRequest) -> list[str]:
+    length = fields.TAG_LENGTH
+    return rules.tags_after(
+        store.tag_names(old),
+        new=fields.labels("tags", request.tags, length) if isinstance(request.tags, list) else None,
+        added=fields.labels("tagsAdd", _joined(request.tags_add), length),
+        removed=fields.labels("tagsRemove", _joined(request.tags_remove), length),
+        is_cleared=request.clear_all_tags is True,
+    )
+
+
+async def _changed_words(
+    tx: Transaction,
+    actor: Actor,
+    request: LeadFields,
+    row: dict[str, Any],
+    words: Words,
+    old: Lead,
+    tags: Sequence[str],
+) -> dict[str, Any]:
+    found = await _words(tx, actor, request, row, words, old.id, tags)
+    if fields.stage_name(request) is None:
+        del found["stage_id"]
+    if list(tags) == store.tag_names(old):
+        del found["tags"]
+    return found
+
+
+async def _store_changes(
+    tx: Transaction, actor: Actor, old: Lead, row: dict[str, Any], now: datetime, region: str
+) -> Lead:
+    """Write what really differs, and tell of it once. A change that changes nothing tells nothing."""
+    changes = rules.changed(asdict(old), row)
+    if not _meaningful(changes):
+        return old
+    changes["updated_at"] = now
+    new = replace(old, **changes)
+    await store.update_lead(tx, old, new, changes, region)
+    formerly = [old.assigned_user_id] if old.assigned_user_id and old.assigned_user_id != new.assigned_user_id else []
+    entries = await _change_entries(tx, old, new, changes)
+    await record(tx, actor, entries, audience=audience(new, formerly=formerly))
+    return new
+
+
+def _meaningful(changes: dict[str, Any]) -> bool:
+    return bool(changes.keys() - {"inquiry_updated_at", "assigned_at"})
+
+
+_OWN_KIND: Final = {
+    "stage_id": kinds.STAGE_CHANGED,
+    "assigned_user_id": kinds.LEAD_ASSIGNED,
+    "tags": kinds.TAGS_CHANGED,
+    "properties": kinds.PROPERTY_CHANGED,
+    "inquiry": kinds.INQUIRY_CHANGED,
+    "is_unsubscribed": kinds.SUBSCRIPTION_CHANGED,
+}
+_UNTOLD: Final = {"updated_at", "assigned_at", "inquiry_updated_at", "phone_statuses", "source_id"}
+
+
+async def _change_entries(tx: Transaction, old: Lead, new: Lead, changes: dict[str, Any]) -> list[Entry]:
+    """Return a logbook entry per kind of change, each with old and new value."""
+    entries: list[Entry] = []
+    others: dict[str, Any] = {}
+    for column in changes.keys() - _UNTOLD:
+        before, after = _told(getattr(old, column)), _told(getattr(new, column))
+        if column == "stage_id":
+            entries.append(await _stage_entry(tx, old, new))
+        elif kind := _OWN_KIND.get(column):
+            entries.append(Entry(kind, new.id, {"from": before, "to": after}, happened_at=new.updated_at))
+        else:
+            others[column] = {"from": before, "to": after}
+    if others:
+        entries.append(Entry(kinds.LEAD_UPDATED, new.id, {"fields": others}, happened_at=new.updated_at))
+    return entries
+
+
+async def _stage_entry(tx: Transaction, old: Lead, new: Lead) -> Entry:
+    names = await queries.stage_names(tx, [old.stage_id, new.stage_id])
+    return Entry(
+        kinds.STAGE_CHANGED,
+        new.id,
+        {
+            "fromStageId": old.stage_id,
+            "fromStageName": names[old.stage_id],
+            "toStageId": new.stage_id,
+            "toStageName": names[new.stage_id],
+        },
+        happened_at=new.updated_at,
+        payload={"stageId": new.stage_id, "stage": names[new.stage_id]},
+    )
+
+
+def _told(value: Any) -> Any:
+    """Return a column's value as the logbook keeps it: documents as documents."""
+    return msgspec.Raw(value) if isinstance(value, bytes) else value
+
+
+async def set_inquiry(tx: Transaction, actor: Actor, lead_id: int | None, request: LeadInquiry, *, region: str) -> Lead:
+    """Set what a lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry. Raises: LeadNotExist, InvalidParameter."""
+    return await edit_lead(tx, actor, lead_id, EditLeadRequest(inquiry=request), region=region)
+
+
+async def set_property(
+    tx: Transaction, actor: Actor, lead_id: int | None, request: LeadProperty, *, region: str
+) -> Lead:
+    """Attach or change an address. contract: POST /v1.0/leads/{leadId}/property.
+
+    Raises: LeadNotExist (20006), PropertyAddressEmpty (200057), LeadPropertyNotExist (200108).
+    """
+    return await edit_lead(tx, actor, lead_id, EditLeadRequest(property=request), region=region)
+
+
+async def trash_lead(tx: Transaction, actor: Actor, lead_id: int | None, reason: str, *, region: str) -> Lead:
+    """Move a lead to the trash, whole. contract: DELETE /v1.0/leads/{leadId}.
+
+    Raises: InvalidParameter (20012) without a reason, LeadNotExist (20006).
+    """
+    old = await queries.managed_lead(tx, actor, lead_id)
+    reason = fields.text_of("reason", reason, fields.LONG_TEXT_LENGTH)
+    if not reason:
+        raise InvalidParameter("reason: is required.")
+    now = clock.now()
+    changes = {"trashed_at": now, "trashed_by": actor.member_id, "trash_reason": reason, "updated_at": now}
+    new = replace(old, **changes)
+    await store.update_lead(tx, old, new, changes, region)
+    entry = Entry(kinds.LEAD_TRASHED, new.id, {"reason": reason}, happened_at=now)
+    await record(tx, actor, [entry], audience=audience(old))
+    return new
+
+
+async def restore_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, region: str) -> Lead:
+    """Bring a lead back from the trash as it was. Ours: POST /rooftree/v1/leads/{leadId}/restore.
+
+    A lead that is not in the trash stays as it is. Raises: LeadNotExist (20006).
+    """
+    old = await queries.managed_lead(tx, actor, lead_id, with_trash=True)
+    if old.trashed_at is None:
+        return old
+    now = clock.now()
+    changes = {"trashed_at": None, "trashed_by": None, "trash_reason": None, "updated_at": now}
+    new = replace(old, **changes)
+    await store.update_lead(tx, old, new, changes, region)
+    entry = Entry(kinds.LEAD_RESTORED, new.id, {"reason": old.trash_reason}, happened_at=now)
+    await record(tx, actor, [entry], audience=audience(new))
+    return new
+
+
+async def seed_stages(tx: Transaction) -> list[Stage]:
+    """Give a fresh team its lead pipeline."""
+    return await store.insert_stages(tx, FIRST_STAGES)
+
+
+async def add_custom_field(tx: Transaction, request: CustomAttribute) -> CustomField:
+    """Add a field to the team's leads. contract: POST /v1.0/teamFeatures/custom-field.
+
+    Raises: AttributeNameEmpty, AttributeTypeEmpty, InvalidParameter (20012) on an unknown type or a taken name.
+    """
+    name, kind = (request.attribute_name or "").strip(), (request.attribute_type or "").strip()
+    if not name:
+        raise AttributeNameEmpty
+    if not kind:
+        raise AttributeTypeEmpty
+    if kind not in CUSTOM_FIELD_TYPES:
+        raise InvalidParameter(f"attributeType: must be one of {', '.join(CUSTOM_FIELD_TYPES)}.")
+    name = fields.text_of("attributeName", name)
+    field = await store.insert_custom_field(tx, name, kind, request.params)
+    if field is None:
+        raise InvalidParameter("attributeName: is taken.")
+    return field

@@ -1,0 +1,221 @@
+"""The lead operations of the contract, and our own beside them (/rooftree/v1/...)."""
+
+from typing import Any, Final
+
+from litestar import Response, delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+
+from rooftree.leads import actions, queries
+from rooftree.leads.assignment import assign_lead
+from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
+from rooftree.leads.fields import id_of, ownership
+from rooftree.leads.filters import parse_filter, parse_order, parse_page
+from rooftree.leads.wire import (
+    CustomAttribute,
+    EditLeadRequest,
+    LeadAssigneeRequest,
+    LeadAssignment,
+    LeadInquiry,
+    LeadProperty,
+    LeadRequest,
+    LeadResponse,
+    RoleAssignment,
+    custom_field_response,
+    lead_response,
+    tag_response,
+)
+from rooftree.platform.actor import Actor
+from rooftree.platform.database import Transaction
+from rooftree.platform.errors import InvalidParameter
+from rooftree.platform.http.answers import answer
+from rooftree.platform.http.reading import AnyRequest, Query, body_of
+from rooftree.platform.pages import metadata
+from rooftree.routing import actions as routing
+from rooftree.team import queries as team
+
+
+def _region(request: AnyRequest) -> str:
+    return request.app.state.settings.phone_region
+
+
+@post("/v1.0/leads", status_code=200)
+async def add_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Create a lead. contract: seed 004"""
+    body = await body_of(request, LeadRequest)
+    lead = await actions.create_lead(tx, actor, body, region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@get("/v1.0/leads")
+async def list_leads(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """List and filter. contract: GET /v1.0/leads"""
+    query = Query(request)
+    page, order = parse_page(query), parse_order(query)
+    wanted = parse_filter(query, _region(request))
+    found = await queries.search_leads(tx, actor, wanted, order, page, request.app.state.sealer)
+    fields = set(query.words("returnFields"))
+    leads = [_only(lead_response(view), fields) for view in found.leads]
+    block = metadata("leads", found.limit, found.offset, found.total, found.scroll_id)
+    return answer({**block, "leads": leads})
+
+
+_WIRE_NAMES: Final = dict(zip(LeadResponse.__struct_encode_fields__, LeadResponse.__struct_fields__, strict=True))
+
+
+def _only(lead: LeadResponse, fields: set[str]) -> LeadResponse | dict[str, Any]:
+    """Return the fields asked for; all when none is."""
+    if not fields:
+        return lead
+    return {wire: getattr(lead, name) for wire, name in _WIRE_NAMES.items() if wire in fields}
+
+
+@get("/v1.0/leads/{leadId:str}")
+async def get_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Return one lead; from the trash too with `withTrash=true`. contract: GET /v1.0/leads/{leadId}"""
+    query = Query(request)
+    with_trash = bool(query.boolean("withTrash"))
+    view = await queries.visible_lead(tx, actor, query.path_id("leadId"), with_trash=with_trash)
+    return answer({"lead": lead_response(view)})
+
+
+@put("/v1.0/leads/{leadId:str}")
+async def update_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Change what is sent. contract: PUT /v1.0/leads/{leadId}"""
+    body = await body_of(request, EditLeadRequest, default=EditLeadRequest())
+    lead = await actions.edit_lead(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@delete("/v1.0/leads/{leadId:str}", status_code=200)
+async def trash_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Move to the trash. The reason stands in the query, or in a JSON body. contract: seed 003, D20, D42"""
+    query = Query(request)
+    reason = query.text("reason") or await _reason(request)
+    lead = await actions.trash_lead(tx, actor, query.path_id("leadId"), reason, region=_region(request))
+    return answer({"deleted": True, "leadId": str(lead.id)})
+
+
+async def _reason(request: AnyRequest) -> str:
+    body = await body_of(request, dict[str, Any], default={})
+    reason = body.get("reason")
+    return reason if isinstance(reason, str) else ""
+
+
+@post("/v1.0/leads/{leadId:str}/assignment", status_code=200)
+async def assign(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Give roles on the lead; an object with `assignees`, or an array. contract: D4"""
+    body = await body_of(request, LeadAssignment | list[RoleAssignment])
+    wishes = body.assignees if isinstance(body, LeadAssignment) else body
+    lead = await assign_lead(tx, actor, Query(request).path_id("leadId"), wishes, region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@post("/v1.0/leads/{leadId:str}/inquiry", status_code=200)
+async def update_inquiry(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Set what the lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry"""
+    body = await body_of(request, LeadInquiry)
+    lead = await actions.set_inquiry(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@post("/v1.0/leads/{leadId:str}/property", status_code=200)
+async def update_property(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Attach or change an address. contract: POST /v1.0/leads/{leadId}/property"""
+    body = await body_of(request, LeadProperty)
+    lead = await actions.set_property(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@post("/v1.0/leads/assignee", status_code=200)
+async def preview_assignee(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Say who would get this lead; stores nothing, takes no turn. contract: POST /v1.0/leads/assignee"""
+    body = await body_of(request, LeadAssigneeRequest)
+    if not (body.first_name or "").strip():
+        raise ParamFirstNameFill
+    if not (body.email or "").strip():
+        raise ParamEmailMustFill
+    scope, owner_id = ownership(body, actor.team_id) or ("PERSONAL", actor.member_id)
+    group_id = id_of("assignGroupId", body.assign_group_id)
+    chosen = await routing.preview(tx, actor.team_id, routing.Question(group_id, scope, owner_id, actor.member_id))
+    member = await team.find_member(tx, chosen.member_id)
+    if member is None:
+        return answer([])
+    known_id = await queries.newest_with_email(tx, actor, body.email or "")
+    role = {
+        "agentFullName": f"{member.first_name} {member.last_name}".strip(),
+        "roleId": 0,
+        "role": "Agent",
+        "assigneeId": member.id,
+        "assignee": member.email,
+        "permissionProfileName": team.profile_name(member),
+    }
+    names = {"firstName": (body.first_name or "").strip(), "lastName": body.last_name or None}
+    return answer([{"leadId": known_id, "leadUserId": known_id, **names, "customRoleAssignees": [role]}])
+
+
+@get("/v1.0/teamFeatures/listTag")
+async def list_tags(tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Return the team's tags. contract: GET /v1.0/teamFeatures/listTag"""
+    return answer([tag_response(tag) for tag in await queries.tags(tx, actor)])
+
+
+@get("/v1.0/teamFeatures/listCustomField")
+async def list_custom_fields(tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Return the team's own lead fields. contract: GET /v1.0/teamFeatures/listCustomField"""
+    return answer([custom_field_response(field) for field in await queries.custom_fields(tx, actor.team_id)])
+
+
+@post("/v1.0/teamFeatures/custom-field", status_code=200)
+async def add_custom_field(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Add a field to the team's leads. contract: POST /v1.0/teamFeatures/custom-field"""
+    await actions.add_custom_field(tx, await body_of(request, CustomAttribute))
+    return answer("success")
+
+
+@get("/v1.0/teamFeatures/lead-pipelines")
+async def list_lead_pipelines(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Return the stages of the lead pipeline, paged from 0. contract: GET /v1.0/teamFeatures/lead-pipelines"""
+    query = Query(request)
+    page, size = query.integer("currPage", 0) or 0, query.integer("pageSize", 10) or 0
+    if page < 0 or not 1 <= size <= 1000 or page > 1_000_000:
+        raise InvalidParameter("currPage: from 0; pageSize: from 1 to 1000.")
+    found, total = await queries.stages(tx, actor.team_id, query.text("name"), size, page * size)
+    block = metadata("pipelines", size, page * size, total)
+    return answer({**block, "pipelines": [{"id": stage.id, "name": stage.name} for stage in found]})
+
+
+@post("/rooftree/v1/leads/{leadId:str}/restore", status_code=200)
+async def restore_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Bring a lead back from the trash. Ours."""
+    lead = await actions.restore_lead(tx, actor, Query(request).path_id("leadId"), region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@get("/rooftree/v1/leads/{leadId:str}/duplicates")
+async def list_duplicates(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+    """Return the leads that share an e-mail address or phone number with this one. Ours."""
+    lead_id = Query(request).path_id("leadId")
+    view = await queries.visible_lead(tx, actor, lead_id)
+    found: dict[int, list[dict[str, str]]] = {}
+    for other_id, kind, value in await queries.duplicates(tx, actor, view.lead.id):
+        found.setdefault(other_id, []).append({"kind": kind, "value": value})
+    return answer({"duplicates": [{"leadId": other_id, "matches": matches} for other_id, matches in found.items()]})
+
+
+ROUTES: Final[list[HTTPRouteHandler]] = [
+    add_lead,
+    list_leads,
+    get_lead,
+    update_lead,
+    trash_lead,
+    assign,
+    update_inquiry,
+    update_property,
+    preview_assignee,
+    list_tags,
+    list_custom_fields,
+    add_custom_field,
+    list_lead_pipelines,
+    restore_lead,
+    list_duplicates,
+]

@@ -1,0 +1,372 @@
+"""Finding leads, already narrowed to what the caller may see.
+
+Every SELECT on leads starts at `visible_leads(actor)`: the one condition that says whose leads these are.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rooftree.leads.errors import LeadNotExist
+from rooftree.leads.fields import normal_email
+from rooftree.leads.filters import LeadFilter, Order, Page, among, conditions, stage_condition
+from rooftree.leads.model import CustomField, Lead, LeadView, Stage, Tag
+from rooftree.platform.actor import Actor
+from rooftree.platform.database import Arguments, Record, Transaction, columns
+from rooftree.platform.errors import ApiError, InvalidParameter
+from rooftree.platform.pages import Sealer
+
+_WIDTH: Final = len(Lead.__struct_fields__)
+
+#: Every custom role of the team with nobody in it, as the answer shows it. contract: behaviour.md, customRoleList
+_CUSTOM_ROLES: Final = """(
+    SELECT coalesce(jsonb_agg(jsonb_build_object('roleId', c.id, 'role', c.name, 'assigneeId', 0, 'assignee', NULL)
+                              ORDER BY c.id), '[]')
+      FROM custom_role c WHERE c.team_id = $1)"""
+
+_VIEW: Final = f"""{columns(Lead, "l")}, g.name, rtrim(a.first_name || ' ' || a.last_name), {_CUSTOM_ROLES},
+       s.last_touch_at, s.last_visit_at, s.score"""
+
+_JOINED: Final = """
+  JOIN stage g ON g.team_id = l.team_id AND g.id = l.stage_id
+  LEFT JOIN member a ON a.team_id = l.team_id AND a.id = l.assigned_user_id
+  LEFT JOIN timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id"""
+
+
+def visible_leads(actor: Actor, args: Arguments, *, with_trash: bool = False, is_managing: bool = False) -> str:
+    """Return the condition on `lead l` that starts every query; the team becomes $1.
+
+    A lead is seen by its owner by scope, whoever it is assigned to in any role, and administrators; a hidden
+    one by its agent, its personal owner and administrators only. `is_managing` leaves out those who may only
+    read: lenders. contract: behaviour.md 1.2, S4-110 to S4-112, D36
+    """
+    if args:
+        raise ValueError("visible_leads() comes first: it makes the team $1")
+    found = [f"l.team_id = {args.add(actor.team_id)}"]
+    if not with_trash:
+        found.append("l.trashed_at IS NULL")
+    if is_managing and actor.role == "lender":
+        found.append("false")
+    elif not actor.is_admin:
+        found.append(_seen_by(actor, args, is_managing=is_managing))
+    return " AND ".join(found)
+
+
+def _seen_by(actor: Actor, args: Arguments, *, is_managing: bool) -> str:
+    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
+    roles = " AND r.role_id <> -2" if is_managing else ""
+    return f"""({_cell_seen_by(users, offices, "l")}
+        OR NOT l.is_hidden AND EXISTS (SELECT FROM lead_role r WHERE r.team_id = $1 AND r.lead_id = l.id
+                                          AND r.member_id = ANY ({users}){roles}))"""
+
+
+def _cell_seen_by(users: str, offices: str, row: str) -> str:
+    """Return the part of visibility that a tally cell knows too."""
+    return f"""({row}.assigned_user_id = ANY ({users})
+        OR {row}.ownership_scope = 'PERSONAL' AND {row}.ownership_id = ANY ({users})
+        OR NOT {row}.is_hidden AND ({row}.ownership_scope = 'TEAM'
+           OR {row}.ownership_scope = 'OFFICE' AND {row}.ownership_id = ANY ({offices})))"""
+
+
+async def visible_lead(
+    tx: Transaction,
+    actor: Actor,
+    lead_id: int | None,
+    *,
+    otherwise: type[ApiError] = LeadNotExist,
+    with_trash: bool = False,
+    is_managing: bool = False,
+) -> LeadView:
+    """Return one lead. Raises: `otherwise` when it is unknown, trashed, another team's or not theirs to see."""
+    args = Arguments()
+    seen = visible_leads(actor, args, with_trash=with_trash, is_managing=is_managing)
+    sql = f"SELECT {_VIEW} FROM lead l {_JOINED} WHERE {seen} AND l.id = {args.add(lead_id)}"
+    record = None if lead_id is None else await tx.fetchrow(sql, *args)
+    if record is None:
+        raise otherwise
+    return _view(record)
+
+
+async def managed_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, with_trash: bool = False) -> Lead:
+    """Return one lead that they may change, locked until the transaction ends. Raises: LeadNotExist (20006)."""
+    args = Arguments()
+    seen = visible_leads(actor, args, with_trash=with_trash, is_managing=True)
+    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)} FOR UPDATE OF l"
+    record = None if lead_id is None else await tx.fetchrow(sql, *args)
+    if record is None:
+        raise LeadNotExist
+    return Lead(*record)
+
+
+def _view(record: Record) -> LeadView:
+    values = tuple(record)
+    return LeadView(Lead(*values[:_WIDTH]), *values[_WIDTH : _WIDTH + 6])
+
+
+class LeadPage(Struct, frozen=True):
+    """A part of a list of leads."""
+
+    leads: list[LeadView]
+    limit: int
+    offset: int  #: how many leads stand before this page
+    total: int  #: how many match, before paging
+    scroll_id: str | None  #: None: nothing follows
+
+
+class _Scroll(Struct, frozen=True, array_like=True):
+    """What a scroll cursor carries: its owner, its list, and the last lead given out."""
+
+    member_id: int
+    wanted: LeadFilter
+    order: Order
+    value: str | int | None  #: of the last lead; None: leads without a value have begun
+    lead_id: int
+    offset: int
+    total: int | None  #: carried when counting again would cost more than the page
+
+
+async def search_leads(
+    tx: Transaction, actor: Actor, wanted: LeadFilter, order: Order, page: Page, sealer: Sealer
+) -> LeadPage:
+    """Return a page of the leads that match.
+
+    By `page.scroll_id` the page begins after the last lead of the one before, wherever that lead is now, so
+    leads that come or go meanwhile neither repeat nor push others out; filters and order then come from the
+    scroll, and ones that contradict it are refused. The total is exact. contract: GET /v1.0/leads
+    Raises: InvalidParameter (20012) on a foreign, changed or contradicted scroll.
+    """
+    scroll = _opened(sealer, page.scroll_id, actor, wanted, order) if page.scroll_id else None
+    if scroll:
+        wanted, order = scroll.wanted, scroll.order
+    offset = scroll.offset if scroll else page.offset
+    records = await _records(tx, actor, wanted, order, page, scroll)
+    has_more = len(records) > page.limit
+    records = records[: page.limit]
+    total = scroll.total if scroll and scroll.total is not None else await count_leads(tx, actor, wanted)
+    scroll_id = None
+    if has_more:
+        carried = None if _is_tallied(wanted) else total
+        last = records[-1]
+        value = _sealed_value(last["sort_value"])
+        following = _Scroll(actor.member_id, wanted, order, value, last["id"], offset + len(records), carried)
+        scroll_id = sealer.seal(following)
+    return LeadPage([_view(record) for record in records], page.limit, offset, total, scroll_id)
+
+
+def _opened(sealer: Sealer, scroll_id: str, actor: Actor, wanted: LeadFilter, order: Order) -> _Scroll:
+    scroll = sealer.open(scroll_id, _Scroll)
+    if scroll.member_id != actor.member_id:
+        raise InvalidParameter("scrollId: belongs to somebody else.")
+    if wanted != LeadFilter() and wanted != scroll.wanted or order != Order() and order != scroll.order:
+        raise InvalidParameter("scrollId: was made for another filter or order; repeat those, or leave them out.")
+    return scroll
+
+
+async def _records(
+    tx: Transaction, actor: Actor, wanted: LeadFilter, order: Order, page: Page, scroll: _Scroll | None
+) -> list[Record]:
+    """Return up to one record more than the page: first leads with a value to sort by, then those without."""
+    needed, skipped = page.limit + 1, 0 if scroll else page.offset
+    records: list[Record] = []
+    if not scroll or scroll.value is not None:
+        records = await _slice(tx, actor, wanted, order, scroll, needed, skipped, has_value=True)
+    if not order.key.is_nullable or len(records) == needed:
+        return records
+    if skipped and not records:
+        skipped -= await _count_with_value(tx, actor, wanted, order)
+    elif records:
+        skipped = 0
+    after = scroll if scroll and scroll.value is None else None
+    rest = await _slice(tx, actor, wanted, order, after, needed - len(records), max(skipped, 0), has_value=False)
+    return records + rest
+
+
+async def _slice(
+    tx: Transaction,
+    actor: Actor,
+    wanted: LeadFilter,
+    order: Order,
+    after: _Scroll | None,
+    limit: int,
+    offset: int,
+    *,
+    has_value: bool,
+) -> list[Record]:
+    """Return one run of the list: ids first, by index alone where it can be, then the rows of this page only."""
+    args = Arguments()
+    found = [visible_leads(actor, args), *conditions(wanted, args)]
+    value = order.key.column if has_value else "NULL::bigint"
+    direction, beyond = ("DESC", "<") if order.is_descending else ("ASC", ">")
+    if order.key.is_nullable:
+        found.append(f"{order.key.column} IS {'NOT ' if has_value else ''}NULL")
+    if after and has_value:
+        found.append(f"({value}, l.id) {beyond} ({_opened_value(after, order, args)}, {args.add(after.lead_id)})")
+    elif after:
+        found.append(f"l.id {beyond} {args.add(after.lead_id)}")
+    by = f"{value} {direction}, l.id {direction}" if has_value else f"l.id {direction}"
+    sql = f"""
+SELECT {_VIEW}, p.sort_value
+  FROM (SELECT i.id, i.sort_value, row_number() OVER () AS place
+          FROM (SELECT l.id, {value} AS sort_value FROM {_source(order, has_value=has_value)}
+                 WHERE {" AND ".join(found)}
+                 ORDER BY {by} LIMIT {args.add(limit)} OFFSET {args.add(offset)}) i) p
+  JOIN lead l ON l.team_id = $1 AND l.id = p.id {_JOINED}
+ ORDER BY p.place"""
+    return await tx.fetch(sql, *args)
+
+
+def _source(order: Order, *, has_value: bool) -> str:
+    """Return where a sort key's column comes from; only leads with a value need their summary to exist."""
+    if not order.key.column.startswith("s."):
+        return "lead l"
+    join = "JOIN" if has_value else "LEFT JOIN"
+    return f"lead l {join} timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id"
+
+
+def _sealed_value(value: Any) -> str | int | None:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _opened_value(after: _Scroll, order: Order, args: Arguments) -> str:
+    if order.key.is_time:
+        return f"{args.add(datetime.fromisoformat(str(after.value)))}::timestamptz"
+    return f"{args.add(after.value)}::bigint"
+
+
+async def _count_with_value(tx: Transaction, actor: Actor, wanted: LeadFilter, order: Order) -> int:
+    args = Arguments()
+    found = [visible_leads(actor, args), *conditions(wanted, args), f"{order.key.column} IS NOT NULL"]
+    sql = f"SELECT count(*) FROM {_source(order, has_value=True)} WHERE {' AND '.join(found)}"
+    return int(await tx.fetchval(sql, *args))
+
+
+async def count_leads(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
+    """Return exactly how many leads match: from the tally where it knows the filter, else by counting them."""
+    if _is_tallied(wanted):
+        return await _tallied(tx, actor, wanted)
+    args = Arguments()
+    found = [visible_leads(actor, args), *conditions(wanted, args)]
+    return int(await tx.fetchval(f"SELECT count(*) FROM lead l WHERE {' AND '.join(found)}", *args))
+
+
+def _is_tallied(wanted: LeadFilter) -> bool:
+    """Whether every field that is set is one the tally's cells know."""
+    known = replace(
+        wanted, stages=[], sources=[], assigned_user_ids=[], is_contacted=None, any_tags=[], all_tags=[], is_precise=False
+    )
+    return known == LeadFilter() and len(_tags(wanted)) <= 1
+
+
+def _tags(wanted: LeadFilter) -> list[str]:
+    return wanted.any_tags + wanted.all_tags
+
+
+async def _tallied(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
+    args = Arguments([actor.team_id])
+    cells = _cells(wanted, args)
+    if actor.is_admin:
+        sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells}"
+        return int(await tx.fetchval(sql, *args))
+    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
+    by_role = await _count_by_role_only(tx, actor, wanted)
+    sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells} AND {_cell_seen_by(users, offices, 'c')}"
+    return int(await tx.fetchval(sql, *args)) + by_role
+
+
+def _cells(wanted: LeadFilter, args: Arguments) -> str:
+    found = ["c.team_id = $1", f"c.tag = {args.add((*_tags(wanted), '')[0])}"]
+    if wanted.stages:
+        found.append(stage_condition(wanted.stages, "c.stage_id", args))
+    if wanted.sources:
+        found.append(among("c.source", wanted.sources, args))
+    if wanted.assigned_user_ids:
+        found.append(among("c.assigned_user_id", wanted.assigned_user_ids, args))
+    if wanted.is_contacted is not None:
+        found.append(f"c.is_contacted = {args.add(wanted.is_contacted)}")
+    return " AND ".join(found)
+
+
+async def _count_by_role_only(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
+    """Count the leads they see through a role on the lead alone: few, and found from the role."""
+    args = Arguments()
+    found = [visible_leads(actor, args), *conditions(wanted, args)]
+    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
+    sql = f"""SELECT count(*) FROM lead l WHERE {" AND ".join(found)} AND NOT {_cell_seen_by(users, offices, "l")}
+       AND l.id IN (SELECT r.lead_id FROM lead_role r WHERE r.team_id = $1 AND r.member_id = ANY ({users}))"""
+    return int(await tx.fetchval(sql, *args))
+
+
+async def count_assigned(tx: Transaction, actor: Actor, member_ids: list[int]) -> dict[int, tuple[int, int]]:
+    """Return, by member, how many leads are assigned to them, and how many of those nobody contacted yet."""
+    rows = await tx.fetch(
+        """SELECT c.assigned_user_id AS id, sum(c.amount)::bigint AS assigned,
+                  coalesce(sum(c.amount) FILTER (WHERE NOT c.is_contacted), 0)::bigint AS untouched
+             FROM lead_tally c WHERE c.team_id = $1 AND c.tag = '' AND c.assigned_user_id = ANY ($2) GROUP BY 1""",
+        actor.team_id,
+        member_ids,
+    )
+    return {row["id"]: (row["assigned"], row["untouched"]) for row in rows}
+
+
+async def duplicates(tx: Transaction, actor: Actor, lead_id: int) -> list[tuple[int, str, str]]:
+    """Return visible leads that share an e-mail address or phone number: id, kind, value; oldest first."""
+    args = Arguments()
+    seen = visible_leads(actor, args)
+    rows = await tx.fetch(
+        f"""SELECT l.id, o.kind, o.value FROM lead_contact m
+              JOIN lead_contact o ON o.team_id = m.team_id AND o.kind = m.kind AND o.value = m.value
+               AND o.lead_id <> m.lead_id
+              JOIN lead l ON l.team_id = o.team_id AND l.id = o.lead_id
+             WHERE {seen} AND m.team_id = $1 AND m.lead_id = {args.add(lead_id)}
+             ORDER BY l.created_at, l.id, o.kind, o.value LIMIT 100""",
+        *args,
+    )
+    return [(row["id"], row["kind"], row["value"]) for row in rows]
+
+
+async def newest_with_email(tx: Transaction, actor: Actor, email: str) -> int:
+    """Return the newest visible lead with this address, 0 when there is none."""
+    args = Arguments()
+    seen = visible_leads(actor, args)
+    sql = f"""SELECT l.id FROM lead_contact c JOIN lead l ON l.team_id = c.team_id AND l.id = c.lead_id
+               WHERE {seen} AND c.team_id = $1 AND c.kind = 'email' AND c.value = {args.add(normal_email(email))}
+               ORDER BY l.created_at DESC, l.id DESC LIMIT 1"""
+    return int(await tx.fetchval(sql, *args) or 0)
+
+
+async def stage_names(tx: Transaction, stage_ids: list[int]) -> dict[int, str]:
+    """Return stage names by id."""
+    rows = await tx.fetch("SELECT id, name FROM stage WHERE team_id = $1 AND id = ANY ($2)", tx.team_id, stage_ids)
+    return {row["id"]: row["name"] for row in rows}
+
+
+async def tags(tx: Transaction, actor: Actor) -> list[Tag]:
+    """Return the team's tags and the caller's own, by name."""
+    rows = await tx.fetch(
+        f"SELECT {columns(Tag)} FROM tag WHERE team_id = $1 AND (visible_type = 0 OR creator_user_id = $2) ORDER BY name",
+        actor.team_id,
+        actor.member_id,
+    )
+    return [Tag(*row) for row in rows]
+
+
+async def custom_fields(tx: Transaction, team_id: int) -> list[CustomField]:
+    """Return the team's own lead fields, oldest first."""
+    rows = await tx.fetch(f"SELECT {columns(CustomField)} FROM custom_field WHERE team_id = $1 ORDER BY id", team_id)
+    return [CustomField(*row) for row in rows]
+
+
+async def stages(tx: Transaction, team_id: int, name: str, limit: int, offset: int) -> tuple[list[Stage], int]:
+    """Return a page of the lead pipeline in order, and how many stages match. `name`: a part of it, any case."""
+    where = "team_id = $1 AND strpos(lower(name), lower($2)) > 0"
+    rows = await tx.fetch(
+        f"SELECT {columns(Stage)} FROM stage WHERE {where} ORDER BY position, id LIMIT $3 OFFSET $4",
+        team_id,
+        name,
+        limit,
+        offset,
+    )
+    total = await tx.fetchval(f"SELECT count(*) FROM stage WHERE {where}", team_id, name)
+    return [Stage(*row) for row in rows], int(total)

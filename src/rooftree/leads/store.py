@@ -1,0 +1,326 @@
+"""Every INSERT, UPDATE and DELETE on a lead and on what finds it.
+
+A lead's labels, contacts, search words and tally cells are rewritten in the statement that writes its row, so
+none of them can ever disagree with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from rooftree.leads.fields import normal_email, normal_phone
+from rooftree.leads.model import CustomField, Lead, Stage, Tag
+from rooftree.leads.search import haystack, search_tokens
+from rooftree.platform.database import Arguments, Transaction, columns
+
+#: The columns that place a lead in a cell of the tally.
+CELL: Final = (
+    "stage_id",
+    "source",
+    "assigned_user_id",
+    "ownership_scope",
+    "ownership_id",
+    "is_hidden",
+    "is_contacted",
+)
+_CELL: Final = ", ".join(CELL)
+#: The columns that the other tables beside a lead are made from.
+_NAMED: Final = frozenset({"first_name", "last_name", "emails", "phones"})
+_LABELLED: Final = frozenset({"tags", "segments"})
+
+
+class Words(Struct, frozen=True):
+    """The team's words that a request names, looked up in one statement, with fresh ids for what it creates."""
+
+    ids: list[int]
+    stage_id: int | None  #: of the named stage; of the first stage when none was named
+    source_id: int | None
+    tags: list[Tag]
+    fields: list[CustomField]
+    members: list[tuple[int, str, str]]  #: active ones among those asked for: id, login, full name
+    offices: list[int]
+    duplicate_ids: list[int]  #: leads that share a contact, at most twenty
+
+
+async def look_up(
+    tx: Transaction,
+    *,
+    stage: str | None,
+    source: str | None,
+    tags: Sequence[str],
+    fields: Sequence[str],
+    member_ids: Sequence[int],
+    office_ids: Sequence[int],
+    contacts: Sequence[tuple[str, str]],
+    id_count: int,
+) -> Words:
+    """Return what the named words and people are, all by index, in one round trip."""
+    row = await tx.fetchrow(
+        f"""
+SELECT ARRAY(SELECT next_id() FROM generate_series(1, $8::integer)) AS ids,
+       CASE WHEN $2::text IS NULL
+            THEN (SELECT id FROM stage WHERE team_id = $1 ORDER BY position, id LIMIT 1)
+            ELSE (SELECT id FROM stage WHERE team_id = $1 AND lower(name) = lower($2)) END AS stage_id,
+       (SELECT id FROM source WHERE team_id = $1 AND name = $3::text) AS source_id,
+       ARRAY(SELECT ({columns(Tag)}) FROM tag WHERE team_id = $1 AND name = ANY ($4::text[])) AS tags,
+       ARRAY(SELECT ({columns(CustomField)}) FROM custom_field
+              WHERE team_id = $1 AND lower(name) = ANY ($5::text[])) AS fields,
+       ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
+              WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
+       ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices,
+       ARRAY(SELECT DISTINCT c.lead_id FROM unnest($9::text[], $10::text[]) AS w (kind, value)
+               JOIN lead_contact c ON c.team_id = $1 AND c.kind = w.kind AND c.value = w.value
+              LIMIT 20) AS duplicates""",
+        tx.team_id,
+        stage,
+        source,
+        list(tags),
+        [name.lower() for name in fields],
+        list(member_ids),
+        list(office_ids),
+        id_count,
+        [kind for kind, _ in contacts],
+        [value for _, value in contacts],
+    )
+    assert row is not None
+    return Words(
+        row["ids"],
+        row["stage_id"],
+        row["source_id"],
+        [Tag(*tag) for tag in row["tags"]],
+        [CustomField(*field) for field in row["fields"]],
+        [tuple(member) for member in row["members"]],
+        row["offices"],
+        row["duplicates"],
+    )
+
+
+async def ensure_stage(tx: Transaction, name: str) -> int:
+    """Return the id of a stage, added at the end of the pipeline when the team has none of that name."""
+    await tx.execute(
+        """INSERT INTO stage (team_id, name, position)
+           SELECT $1, $2, coalesce(max(position), 0) + 1 FROM stage WHERE team_id = $1
+           ON CONFLICT DO NOTHING""",
+        tx.team_id,
+        name,
+    )
+    return await tx.fetchval("SELECT id FROM stage WHERE team_id = $1 AND lower(name) = lower($2)", tx.team_id, name)
+
+
+async def ensure_source(tx: Transaction, name: str) -> int:
+    """Return the number of a source, counted on from the team's last when it is new.
+
+    Two requests that bring new sources wait for each other, or they would take the same number.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('source', $1))", tx.team_id)
+    await tx.execute(
+        """INSERT INTO source (team_id, id, name)
+           SELECT $1, coalesce(max(id), 0) + 1, $2 FROM source WHERE team_id = $1
+           ON CONFLICT DO NOTHING""",
+        tx.team_id,
+        name,
+    )
+    return await tx.fetchval("SELECT id FROM source WHERE team_id = $1 AND name = $2", tx.team_id, name)
+
+
+async def ensure_tags(tx: Transaction, names: Sequence[str], creator_id: int | None) -> list[Tag]:
+    """Return the tags of these names, those that are new added to the team. Sorted, so that no two deadlock."""
+    await tx.execute(
+        """INSERT INTO tag (team_id, name, creator_user_id)
+           SELECT $1, name, $3 FROM unnest($2::text[]) AS name ORDER BY name
+           ON CONFLICT DO NOTHING""",
+        tx.team_id,
+        list(names),
+        creator_id,
+    )
+    rows = await tx.fetch(
+        f"SELECT {columns(Tag)} FROM tag WHERE team_id = $1 AND name = ANY ($2)", tx.team_id, list(names)
+    )
+    return [Tag(*row) for row in rows]
+
+
+async def insert_custom_field(tx: Transaction, name: str, kind: str, params: str | None) -> CustomField | None:
+    """Add a field to the team's leads; None when the name is taken."""
+    row = await tx.fetchrow(
+        f"""INSERT INTO custom_field (team_id, name, type, params) VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING RETURNING {columns(CustomField)}""",
+        tx.team_id,
+        name,
+        kind,
+        params,
+    )
+    return CustomField(*row) if row else None
+
+
+async def insert_stages(tx: Transaction, names: Sequence[str]) -> list[Stage]:
+    """Give a team its first pipeline, in this order."""
+    rows = await tx.fetch(
+        f"""INSERT INTO stage (team_id, name, position)
+            SELECT $1, name, place FROM unnest($2::text[]) WITH ORDINALITY AS s (name, place)
+            RETURNING {columns(Stage)}""",
+        tx.team_id,
+        list(names),
+    )
+    return [Stage(*row) for row in rows]
+
+
+_INSERTED: Final = tuple(name for name in Lead.__struct_fields__ if name not in {"trashed_at", "trashed_by", "trash_reason"})
+_PLACES: Final = ", ".join(f"${place}" for place in range(1, len(_INSERTED) + 1))
+_NEXT: Final = len(_INSERTED) + 1
+_TEAM, _ID, _CREATED = (f"${_INSERTED.index(name) + 1}" for name in ("team_id", "id", "created_at"))
+
+_INSERT_LEAD: Final = f"""
+WITH written AS (
+    INSERT INTO lead ({", ".join(_INSERTED)}) VALUES ({_PLACES}) RETURNING team_id, {_CELL}),
+labelled AS (
+    INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
+    SELECT {_TEAM}, kind, name, {_CREATED}, {_ID} FROM unnest(${_NEXT}::text[], ${_NEXT + 1}::text[]) AS t (kind, name)),
+reached AS (
+    INSERT INTO lead_contact (team_id, kind, value, lead_id)
+    SELECT {_TEAM}, kind, value, {_ID} FROM unnest(${_NEXT + 2}::text[], ${_NEXT + 3}::text[]) AS t (kind, value)),
+searched AS (
+    INSERT INTO lead_search (team_id, lead_id, haystack, tokens)
+    VALUES ({_TEAM}, {_ID}, ${_NEXT + 4}, ${_NEXT + 5}))
+INSERT INTO lead_tally (team_id, tag, {_CELL}, amount)
+SELECT team_id, tag, {_CELL}, 1 FROM written, unnest(${_NEXT + 6}::text[]) AS tag"""
+
+
+async def insert_lead(tx: Transaction, lead: Lead, region: str) -> None:
+    """Store a new lead and what finds it, in one statement. `region` (e.g. US) completes phone numbers."""
+    tags = tag_names(lead)
+    contacts = contact_points(lead.emails, lead.phones, region)
+    await tx.execute(
+        _INSERT_LEAD,
+        *(getattr(lead, name) for name in _INSERTED),
+        ["tag"] * len(tags) + ["segment"] * len(lead.segments),
+        tags + lead.segments,
+        [kind for kind, _ in contacts],
+        [value for _, value in contacts],
+        _haystack(lead),
+        _tokens(lead),
+        ["", *tags],
+    )
+
+
+async def update_lead(tx: Transaction, old: Lead, new: Lead, changes: Mapping[str, Any], region: str) -> None:
+    """Store changed columns of a lead that is locked, and rewrite what finds it where they matter."""
+    args = Arguments([old.team_id, old.id])
+    assignments = ", ".join(f"{name} = {args.add(value)}" for name, value in changes.items())
+    await tx.execute(f"UPDATE lead SET {assignments} WHERE team_id = $1 AND id = $2", *args)
+    if changes.keys() & _LABELLED:
+        await _relabel(tx, old, new)
+    if changes.keys() & _NAMED:
+        await _rename(tx, new, region)
+    await _retally(tx, old, new)
+
+
+async def _relabel(tx: Transaction, old: Lead, new: Lead) -> None:
+    before, after = _labels(old), _labels(new)
+    gone, come = before - after, after - before
+    await tx.execute(
+        """DELETE FROM lead_label WHERE team_id = $1 AND lead_id = $2
+              AND (kind, name) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
+        old.team_id,
+        old.id,
+        [kind for kind, _ in gone],
+        [name for _, name in gone],
+    )
+    await tx.execute(
+        """INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
+           SELECT $1, kind, name, $3, $2 FROM unnest($4::text[], $5::text[]) AS t (kind, name)""",
+        new.team_id,
+        new.id,
+        new.created_at,
+        [kind for kind, _ in come],
+        [name for _, name in come],
+    )
+
+
+async def _rename(tx: Transaction, new: Lead, region: str) -> None:
+    contacts = contact_points(new.emails, new.phones, region)
+    await tx.execute("DELETE FROM lead_contact WHERE team_id = $1 AND lead_id = $2", new.team_id, new.id)
+    await tx.execute(
+        """INSERT INTO lead_contact (team_id, kind, value, lead_id)
+           SELECT $1, kind, value, $2 FROM unnest($3::text[], $4::text[]) AS t (kind, value)""",
+        new.team_id,
+        new.id,
+        [kind for kind, _ in contacts],
+        [value for _, value in contacts],
+    )
+    await tx.execute(
+        """INSERT INTO lead_search (team_id, lead_id, haystack, tokens) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (team_id, lead_id) DO UPDATE SET haystack = EXCLUDED.haystack, tokens = EXCLUDED.tokens""",
+        new.team_id,
+        new.id,
+        _haystack(new),
+        _tokens(new),
+    )
+
+
+async def _retally(tx: Transaction, old: Lead, new: Lead) -> None:
+    """Take the lead out of the cells where it stood, and put it into those where it stands."""
+    before, after = _cells(old), _cells(new)
+    moved = [(*cell, -1) for cell in before - after] + [(*cell, 1) for cell in after - before]
+    if moved:
+        names = f"team_id, tag, {_CELL}, amount"
+        places = ", ".join(f"${place}" for place in range(1, len(CELL) + 4))
+        await tx.executemany(
+            f"INSERT INTO lead_tally ({names}) VALUES ({places})", [(new.team_id, *row) for row in moved]
+        )
+
+
+async def replace_roles(tx: Transaction, lead: Lead, people: Sequence[tuple[int, int]]) -> None:
+    """Set who works a lead besides its agent: pairs of role id (0 shared, -1 assistant, -2 lender, or custom), member."""
+    await tx.execute("DELETE FROM lead_role WHERE team_id = $1 AND lead_id = $2", lead.team_id, lead.id)
+    await tx.execute(
+        """INSERT INTO lead_role (team_id, lead_id, role_id, member_id)
+           SELECT DISTINCT $1::bigint, $2::bigint, * FROM unnest($3::integer[], $4::bigint[])""",
+        lead.team_id,
+        lead.id,
+        [role_id for role_id, _ in people],
+        [member_id for _, member_id in people],
+    )
+
+
+async def roles_of(tx: Transaction, lead: Lead) -> list[tuple[int, int]]:
+    """Return who works a locked lead besides its agent: pairs of role id and member id."""
+    rows = await tx.fetch(
+        "SELECT role_id, member_id FROM lead_role WHERE team_id = $1 AND lead_id = $2 ORDER BY role_id, member_id",
+        lead.team_id,
+        lead.id,
+    )
+    return [(row["role_id"], row["member_id"]) for row in rows]
+
+
+def tag_names(lead: Lead) -> list[str]:
+    """Return the names of a lead's tags, in their order."""
+    return [tag["tagName"] for tag in msgspec.json.decode(lead.tags)]
+
+
+def _labels(lead: Lead) -> set[tuple[str, str]]:
+    return {("tag", name) for name in tag_names(lead)} | {("segment", name) for name in lead.segments}
+
+
+def _cells(lead: Lead) -> set[tuple[Any, ...]]:
+    """Return the cells a lead is counted in, one per tag and one for itself; a trashed lead is in none."""
+    if lead.trashed_at:
+        return set()
+    cell = tuple(getattr(lead, name) for name in CELL)
+    return {(tag, *cell) for tag in ["", *tag_names(lead)]}
+
+
+def contact_points(emails: Sequence[str], phones: Sequence[str], region: str) -> list[tuple[str, str]]:
+    """Return how a lead is reached, as it is compared: pairs of kind and value."""
+    addresses = dict.fromkeys(normal_email(address) for address in emails)
+    numbers = dict.fromkeys(normal_phone(number, region) for number in phones)
+    return [("email", value) for value in addresses if value] + [("phone", value) for value in numbers if value]
+
+
+def _haystack(lead: Lead) -> str:
+    return haystack(lead.first_name, lead.last_name, lead.emails, lead.phones)
+
+
+def _tokens(lead: Lead) -> list[str]:
+    return search_tokens(lead.first_name, lead.last_name, lead.emails, lead.phones)

@@ -1,0 +1,228 @@
+"""The one door to PostgreSQL.
+
+A connection remembers the team it works for (`rooftree.team_id`), which is what row-level security
+reads: no extra round trip while one team asks. Behind a pooler in transaction mode, or on Citus, nothing
+may outlive a transaction, so there the team is set inside each one (`is_pooled`).
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Self, cast
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import fields
+
+Record = asyncpg.Record
+#: What a statement takes as an argument.
+Argument = object
+
+SERVER_ROLE = "rooftree_server"
+
+
+class Arguments(list["Argument"]):
+    """The arguments of a statement that is put together: add one, get its placeholder."""
+
+    def add(self, value: Argument) -> str:
+        """Append a value, return `$n`."""
+        self.append(value)
+        return f"${len(self)}"
+
+
+
+class CommitFailed(Exception):
+    """PostgreSQL answered COMMIT with ROLLBACK: an error inside the transaction was swallowed."""
+
+
+class _Connection(asyncpg.Connection):
+    """A connection that knows which team it was last set to."""
+
+    __slots__ = ("team",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.team: int | None = None
+
+    def get_reset_query(self) -> str:
+        """Nothing to reset between uses: each use sets its team itself, and a reset is a round trip."""
+        return ""
+
+    def is_team(self, team_id: int | None) -> bool:
+        return self.team == team_id
+
+    def remember_team(self, team_id: int | None) -> None:
+        self.team = team_id
+
+
+class Transaction:
+    """What every query and store function gets first: a connection bound to one team.
+
+    Inside `Database.transaction` all statements commit together; inside `Database.reading` each is its own.
+    """
+
+    __slots__ = ("_connection", "team_id")
+
+    def __init__(self, connection: _Connection, team_id: int | None) -> None:
+        self._connection = connection
+        self.team_id = cast(int, team_id)
+
+    async def fetch(self, sql: str, *args: Argument) -> list[Record]:
+        """Run a statement, return its rows."""
+        return await self._connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Argument) -> Record | None:
+        """Run a statement, return its first row."""
+        return await self._connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Argument) -> Any:
+        """Run a statement, return the first value of its first row."""
+        return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Argument) -> str:
+        """Run a statement, return its command tag."""
+        return await self._connection.execute(sql, *args)
+
+    async def executemany(self, sql: str, rows: Iterable[Sequence[Argument]]) -> None:
+        """Run a statement once per row."""
+        await self._connection.executemany(sql, rows)
+
+    async def copy_records(self, table: str, *, records: Iterable[Sequence[Argument]], columns: Sequence[str]) -> None:
+        """Load rows by COPY. Row-level security does not allow it: needs the owner's connection."""
+        await self._connection.copy_records_to_table(table, records=records, columns=list(columns))
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """Let a part fail (e.g. on a unique index) without losing the transaction."""
+        async with self._connection.transaction():
+            yield
+
+
+class Database:
+    """A pool of connections that work as the server's role, or as the owner of the tables."""
+
+    def __init__(self, pool: asyncpg.Pool, *, is_pooled: bool) -> None:
+        self._pool = pool
+        self._is_pooled = is_pooled
+
+    @classmethod
+    async def connect(
+        cls, dsn: str, *, min_size: int = 1, max_size: int = 10, server_role: bool = True, is_pooled: bool = False
+    ) -> Self:
+        """Open the pool. `server_role=False` keeps the rights of the URL's role, which owns the tables."""
+        settings = {"application_name": "rooftree", "timezone": "UTC"}
+        if server_role:
+            settings["role"] = SERVER_ROLE
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            init=_teach_json,
+            connection_class=_Connection,
+            server_settings={} if is_pooled else settings,
+            statement_cache_size=0 if is_pooled else 512,
+            max_inactive_connection_lifetime=0,
+        )
+        return cls(pool, is_pooled=is_pooled)
+
+    async def close(self) -> None:
+        """Wait for running uses, then close all connections."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, team_id: int) -> AsyncGenerator[Transaction]:
+        """BEGIN ... COMMIT for one team; any exception rolls everything back."""
+        async with self._bound(team_id) as connection, _begun(connection):
+            if self._is_pooled:
+                await _set_team(connection, team_id, is_local=True)
+            yield Transaction(connection, team_id)
+
+    @asynccontextmanager
+    async def reading(self, team_id: int) -> AsyncGenerator[Transaction]:
+        """Single statements for one team, each its own transaction: saves BEGIN and COMMIT."""
+        if self._is_pooled:
+            async with self.transaction(team_id) as tx:
+                yield tx
+            return
+        async with self._bound(team_id) as connection:
+            yield Transaction(connection, team_id)
+
+    @asynccontextmanager
+    async def unscoped(self) -> AsyncGenerator[Transaction]:
+        """BEGIN ... COMMIT without a team: for the owner's housekeeping; the server's role sees nothing here."""
+        async with self._bound(None) as connection, _begun(connection):
+            yield Transaction(connection, None)
+
+    @asynccontextmanager
+    async def asking(self, key_hash: bytes, *, is_writing: bool) -> AsyncGenerator[tuple[Transaction, Record | None]]:
+        """Find who holds this key, and serve the request on the same connection, bound to their team.
+
+        One round trip does both. Yields the row of `authenticate()`, None for an unknown key.
+        """
+        async with self._pool.acquire() as proxy:
+            connection = cast(_Connection, proxy)
+            if self._is_pooled:
+                async with _begun(connection):
+                    yield await _authenticated(connection, key_hash, is_local=True)
+                return
+            asked = await _authenticated(connection, key_hash, is_local=False)
+            if not is_writing:
+                yield asked
+                return
+            async with _begun(connection):
+                yield asked
+
+    @asynccontextmanager
+    async def _bound(self, team_id: int | None) -> AsyncGenerator[_Connection]:
+        async with self._pool.acquire() as proxy:
+            connection = cast(_Connection, proxy)
+            if not self._is_pooled and not connection.is_team(team_id):
+                await _set_team(connection, team_id, is_local=False)
+                connection.remember_team(team_id)
+            yield connection
+
+
+async def _authenticated(
+    connection: _Connection, key_hash: bytes, *, is_local: bool
+) -> tuple[Transaction, Record | None]:
+    record = await connection.fetchrow("SELECT * FROM authenticate($1, $2)", key_hash, is_local)
+    team_id: int | None = record["team_id"] if record else None
+    connection.remember_team(None if is_local else team_id)
+    return Transaction(connection, team_id), record
+
+
+async def _set_team(connection: _Connection, team_id: int | None, *, is_local: bool) -> None:
+    team = "" if team_id is None else str(team_id)
+    await connection.execute("SELECT set_config('rooftree.team_id', $1, $2)", team, is_local)
+
+
+@asynccontextmanager
+async def _begun(connection: _Connection) -> AsyncGenerator[None]:
+    """BEGIN ... COMMIT that believes a commit only when PostgreSQL says so."""
+    await connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise CommitFailed
+
+
+async def _teach_json(connection: asyncpg.Connection) -> None:
+    """Let jsonb pass as JSON bytes: what comes out can be sent on unparsed. 1 is the version byte of the format."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + (value.encode() if isinstance(value, str) else bytes(value)),
+        decoder=lambda value: bytes(value[1:]),
+        format="binary",
+    )
+
+
+@cache
+def columns(row: type[Struct], prefix: str = "") -> str:
+    """Return a row struct's fields as a SELECT list, so that `Row(*record)` is the whole mapping."""
+    dot = f"{prefix}." if prefix else ""
+    return ", ".join(dot + field.name for field in fields(row))

@@ -1,0 +1,136 @@
+"""What every refusal is made of, and the codes that belong to no room.
+
+A room adds its own in `<room>/errors.py`: a class with `status`, `code`, `name`, and `text` when the
+message is always the same. `platform/http/errors.py` turns them into the envelope. contract: errors.md 3
+"""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """A refusal in the contract's terms: HTTP status, business code, symbolic name, and a sentence for people."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[int]
+    name: ClassVar[str]
+    text: ClassVar[str] = ""
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, message: str = "") -> None:
+        self.message = message or self.text
+        super().__init__(self.message)
+
+
+class InvalidParameter(ApiError):
+    """A parameter is missing, of the wrong type, blank, or outside its list or range."""
+
+    code = 20012
+    name = "INVALID_PARAMETER"
+    text = "Invalid parameter."
+
+
+class ParameterTooLong(ApiError):
+    """A text is longer than the field allows, and the field is not one that is silently cut."""
+
+    code = 20043
+    name = "PARAMETER_TOO_LONG"
+    text = "Parameter too long."
+
+
+class LimitNotValid(ApiError):
+    """A page size outside its range."""
+
+    code = 20042
+    name = "LIMIT_NOT_VALID"
+    text = "limit: must be from 1 to 100."
+
+
+class PermissionDenied(ApiError):
+    """A role or permission is missing (403; the operations that answer 400 say so)."""
+
+    status = 403
+    code = 20017
+    name = "PERMISSION_DENIED"
+    text = "Permission denied."
+
+
+class BadCredentials(ApiError):
+    """No credential, or none that is valid; which of the two is never said."""
+
+    status = 401
+    code = 900401
+    name = "BAD_CREDENTIALS"
+    text = "Bad credentials: send 'Authorization: Bearer <key>' with a valid key."
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class UserInTokenNotExist(ApiError):
+    """A genuine credential whose user was deactivated. The sentence is the contract's."""
+
+    code = 200058
+    name = "USER_IN_TOKEN_NOT_EXIST"
+    text = "User in token does not exist."
+
+
+class NotFound(ApiError):
+    """No such path."""
+
+    status = 404
+    code = 900404
+    name = "NOT_FOUND"
+    text = "No such path. GET /openapi.json lists what is served."
+
+
+class MethodNotAllowed(ApiError):
+    """The path is known, the method is not."""
+
+    status = 405
+    code = 900405
+    name = "METHOD_NOT_ALLOWED"
+    text = "Method not allowed on this path."
+
+
+class BodyTooLarge(ApiError):
+    """A request body above the limit of the setting ROOFTREE_BODY_LIMIT_BYTES."""
+
+    status = 413
+    code = 900413
+    name = "BODY_TOO_LARGE"
+    text = "Request body too large."
+
+
+class TooManyRequests(ApiError):
+    """Too many refused credentials from one address. The sentence is the contract's."""
+
+    status = 429
+    code = 900429
+    name = "TOO_MANY_REQUESTS"
+    text = "Too Many Requests"
+
+
+class InternalError(ApiError):
+    """Anything unforeseen."""
+
+    status = 500
+    code = 20005
+    name = "INTERNAL_ERROR"
+    text = "Internal server error."
+
+
+class NotYetServed(ApiError):
+    """An operation of the contract that this version does not serve: said plainly, never feigned."""
+
+    status = 501
+    code = 900501
+    name = "NOT_YET_SERVED"
+    text = "This operation is part of the contract but not served by this version of Rooftree."
+
+
+class Unavailable(ApiError):
+    """The database is away, or the server is stopping."""
+
+    status = 503
+    code = 900503
+    name = "UNAVAILABLE"
+    text = "The server is not able to answer right now; try again shortly."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}

@@ -1,0 +1,49 @@
+"""The contract file: what it promises, and an honest 501 for what this version does not serve yet."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import msgspec
+from litestar import HttpMethod, route
+from litestar.handlers import HTTPRouteHandler
+
+from rooftree.platform.database import Transaction
+from rooftree.platform.errors import NotYetServed
+
+_METHODS: Final = {"get", "post", "put", "delete", "patch"}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document of the contract, extended by our own operations."""
+    return msgspec.json.decode(resources.files("rooftree").joinpath("contract", "openapi.json").read_bytes())
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    """Yield each operation of the contract as (`GET`, `/v1.0/leads/{leadId}`)."""
+    for path, methods in document()["paths"].items():
+        for method in methods.keys() & _METHODS:
+            yield method.upper(), path
+
+
+def not_yet_served(served: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """Return handlers that answer 501 for each operation of the contract without a handler of its own."""
+    done = {(method, _plain(path)) for handler in served for path in handler.paths for method in handler.http_methods}
+    missing: dict[str, list[HttpMethod]] = {}
+    for method, path in operations():
+        if (method, path) not in done:
+            missing.setdefault(path, []).append(HttpMethod(method))
+    return [_refusing(path, methods) for path, methods in sorted(missing.items())]
+
+
+def _refusing(path: str, methods: Iterable[HttpMethod]) -> HTTPRouteHandler:
+    async def refuse(tx: Transaction) -> None:
+        raise NotYetServed(f"{path} is part of the contract but not served by this version of Rooftree.")
+
+    return route(path.replace("}", ":str}"), http_method=list(methods), name=f"not yet served {path}")(refuse)
+
+
+def _plain(path: str) -> str:
+    return path.replace(":str}", "}")

@@ -1,0 +1,77 @@
+"""The one place that turns refusals and accidents into the contract's error body. contract: errors.md 1."""
+
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from rooftree.platform.errors import (
+    ApiError,
+    BodyTooLarge,
+    InternalError,
+    InvalidParameter,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
+from rooftree.platform.http.reading import AnyRequest
+
+_log: Final = structlog.get_logger("rooftree.http")
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {404: NotFound, 405: MethodNotAllowed, 413: BodyTooLarge}
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+)
+
+
+def envelope(error: ApiError, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return the five keys that every refusal has."""
+    body = {
+        "code": error.code,
+        "message": error.message,
+        "errorCode": error.code,
+        "errorMsg": error.message,
+        "name": error.name,
+    }
+    return Response(
+        msgspec.json.encode(body),
+        status_code=error.status,
+        media_type="application/json",
+        headers={**error.headers, **(headers or {})},
+    )
+
+
+def _refused(_: AnyRequest, error: ApiError) -> Response[bytes]:
+    return envelope(error)
+
+
+def _framework(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Give the framework's own refusals (path, method, size, malformed request) the contract's body."""
+    kind = _BY_STATUS.get(error.status_code, InvalidParameter)
+    if error.status_code >= 500:
+        return _unforeseen(request, error)
+    headers = {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else None
+    return envelope(kind(), headers)
+
+
+def _unforeseen(request: AnyRequest, error: Exception) -> Response[bytes]:
+    request_id = request.scope.get("request_id", "")
+    if isinstance(error, _AWAY):
+        _log.error("database away", error=repr(error))
+        return envelope(Unavailable())
+    _log.error("internal error", method=request.method, path=request.url.path, exc_info=error)
+    return envelope(InternalError(f"Internal server error. Request {request_id}."))
+
+
+EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {
+    ApiError: _refused,
+    HTTPException: _framework,
+    Exception: _unforeseen,
+}

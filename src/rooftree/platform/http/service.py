@@ -1,0 +1,68 @@
+"""What an operator and a newcomer ask for: health, figures, the API's description. No credential needed."""
+
+import html
+from importlib import resources
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from rooftree.platform.errors import Unavailable
+from rooftree.platform.http.answers import answer
+from rooftree.platform.http.contract import document
+from rooftree.platform.http.reading import AnyRequest
+
+
+@get("/healthz")
+async def healthz() -> Response[bytes]:
+    """Say that the process lives."""
+    return answer({"status": "ok"})
+
+
+@get("/readyz")
+async def readyz(request: AnyRequest) -> Response[bytes]:
+    """Say whether requests can be served: the database answers."""
+    try:
+        async with request.app.state.database.unscoped() as tx:
+            await tx.fetchval("SELECT 1")
+    except Exception as error:
+        raise Unavailable from error
+    return answer({"status": "ready"})
+
+
+@get("/metrics")
+async def metrics() -> Response[bytes]:
+    """Return the figures of this process in Prometheus' format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@get("/openapi.json")
+async def openapi() -> Response[bytes]:
+    """Return the contract, with our own operations."""
+    return Response(msgspec.json.encode(document()), media_type="application/json")
+
+
+@get(["/", "/docs"])
+async def api_page() -> Response[str]:
+    """Return a page to read and try the API with, in one file."""
+    page = resources.files("rooftree").joinpath("static", "api.html").read_text(encoding="utf-8")
+    return Response(page, media_type="text/html")
+
+
+@get("/llms.txt")
+async def llms() -> Response[str]:
+    """Return where the documentation is. contract: S0-38"""
+    lines = ["# Rooftree", "", "- [API description](/openapi.json)", "- [API page](/docs)", ""]
+    lines += [f"- {html.unescape(line)}" for line in _summaries(document())]
+    return Response("\n".join(lines), media_type="text/plain")
+
+
+def _summaries(contract: dict[str, Any]) -> list[str]:
+    return [
+        f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods
+    ]
+
+
+ROUTES: Final[list[HTTPRouteHandler]] = [healthz, readyz, metrics, openapi, api_page, llms]

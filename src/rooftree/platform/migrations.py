@@ -1,0 +1,115 @@
+"""Brings a database to this version's schema: plain SQL files, forward only, each checked by its checksum."""
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Final
+
+import asyncpg
+from msgspec import Struct
+
+from rooftree.platform.database import SERVER_ROLE
+
+# Any number that no other program locks by; one installation migrates at a time.
+_LOCK: Final = 7_216_004_203
+_REGISTER: Final = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    name       text PRIMARY KEY,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+
+class SchemaError(Exception):
+    """A database that this version cannot work with; the message says why and what to do."""
+
+
+class Migration(Struct, frozen=True):
+    """A numbered SQL file."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Its SHA-256, so that a file that changed after it was applied is noticed."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    """Return the migrations of this version, in order."""
+    folder = resources.files("rooftree") / "migrations"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [Migration(file.name, file.read_text(encoding="utf-8")) for file in files]
+
+
+async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own. Returns the names applied.
+
+    Several processes may call it at once: the others wait, and then find nothing to do.
+    Raises: SchemaError on an old server, a changed file, or a newer schema.
+    """
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        _check_version(connection)
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await connection.execute(_REGISTER)
+        missing = await _missing(connection, migrations or shipped())
+        for migration in missing:
+            await _apply(connection, migration)
+        return [migration.name for migration in missing]
+    finally:
+        await connection.close()
+
+
+async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Return the names of migrations that are not applied yet. Raises: SchemaError as `migrate` does."""
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        _check_version(connection)
+        if await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL"):
+            return [migration.name for migration in migrations or shipped()]
+        return [migration.name for migration in await _missing(connection, migrations or shipped())]
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migration (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
+            )
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SchemaError(
+            f"{migration.name}: {error}. The role of ROOFTREE_DATABASE_URL must own the database and be allowed to "
+            f"create the role {SERVER_ROLE}: ALTER ROLE <it> CREATEROLE, or as an administrator: "
+            f"CREATE ROLE {SERVER_ROLE} NOLOGIN; GRANT {SERVER_ROLE} TO <it>."
+        ) from None
+
+
+def _check_version(connection: asyncpg.Connection) -> None:
+    version = connection.get_server_version()
+    if version.major < 15:
+        raise SchemaError(f"PostgreSQL {version.major} is too old: Rooftree needs 15 or newer.")
+
+
+async def _missing(
+    connection: asyncpg.Connection, migrations: Sequence[Migration]
+) -> list[Migration]:
+    rows = await connection.fetch("SELECT name, checksum FROM schema_migration ORDER BY name")
+    applied: dict[str, str] = {row["name"]: row["checksum"] for row in rows}
+    known = {migration.name for migration in migrations}
+    if newer := sorted(applied.keys() - known):
+        raise SchemaError(
+            f"The database is of a newer Rooftree ({newer[-1]} is applied, but not part of this version). "
+            "Start the newer version, or restore a backup of before."
+        )
+    for migration in migrations:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise SchemaError(f"{migration.name} was changed after it was applied. Use the released version's files.")
+    done = [migration.name in applied for migration in migrations]
+    if done != sorted(done, reverse=True):
+        raise SchemaError("Migrations were applied out of order; restore a backup, or ask for help with this output.")
+    return [migration for migration in migrations if migration.name not in applied]

@@ -1,0 +1,98 @@
+"""Every setting, read once from the environment. Nothing else reads os.environ.
+
+`ROOFTREE_X_FILE` names a file that holds the value of `ROOFTREE_X`, for secrets. An unknown ROOFTREE_ variable
+is an error, so that a typing error never silently means the default.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import platformdirs
+from msgspec import Meta, Struct
+
+PREFIX: Final = "ROOFTREE_"
+_NOT_OURS: Final = {"ROOFTREE_TEST_DSN"}
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the message names the variable and says what to do."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How this installation runs."""
+
+    database_url: Annotated[str, Meta(description="PostgreSQL 15 or newer. Empty: the embedded server.")] = ""
+    database_connections: Annotated[
+        int, Meta(ge=2, le=1000, description="Connections that one API process opens at most.")
+    ] = 10
+    database_pooler: Annotated[
+        bool, Meta(description="true behind a pooler in transaction mode: nothing outlives a transaction.")
+    ] = False
+    data_dir: Annotated[
+        str, Meta(description="Where the embedded server keeps its data. Empty: the platform's user data folder.")
+    ] = ""
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8420
+    workers: Annotated[int, Meta(ge=1, le=64, description="API processes.")] = 1
+    body_limit_bytes: Annotated[int, Meta(ge=1024, description="Largest request body that is read.")] = 1_048_576
+    auth_failures_per_minute: Annotated[
+        int, Meta(ge=1, description="Refused credentials of one address before it is answered 429.")
+    ] = 60
+    phone_region: Annotated[
+        str, Meta(pattern="^[A-Z]{2}$", description="Country of phone numbers that are given without one (ISO 3166).")
+    ] = "US"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["console", "json"], Meta(description="For people, or a JSON object a line.")
+    ] = "console"
+
+    @property
+    def data_path(self) -> Path:
+        """The data directory, absolute."""
+        return Path(self.data_dir or platformdirs.user_data_dir("rooftree", appauthor=False)).expanduser().absolute()
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of an environment (the process's own by default). Raises: SettingError."""
+    environment = os.environ if environment is None else environment
+    known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
+    values: dict[str, Any] = {}
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable in _NOT_OURS:
+            continue
+        base = variable.removesuffix("_FILE")
+        if variable in known:
+            values[known[variable]] = value
+        elif base in known:
+            values[known[base]] = _content(variable, value)
+        else:
+            raise SettingError(_unknown(variable, known))
+    return _converted(values)
+
+
+def _content(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise SettingError(f"{variable}: cannot read {path}: {error.strerror}.") from None
+
+
+def _unknown(variable: str, known: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(variable, known, n=1, cutoff=0)
+    return f"{variable} is not a setting. Did you mean {near[0]}? All of them: docs/settings.md."
+
+
+def _converted(values: Mapping[str, Any]) -> Settings:
+    for name, value in values.items():
+        try:
+            msgspec.convert({name: value}, Settings, strict=False)
+        except msgspec.ValidationError as error:
+            reason = str(error).partition(" - at")[0]
+            raise SettingError(f"{PREFIX}{name.upper()}={value!r}: {reason}.") from None
+    return msgspec.convert(values, Settings, strict=False)

@@ -1,0 +1,78 @@
+"""Choosing an agent."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from rooftree.platform.database import Transaction
+from rooftree.platform.errors import InvalidParameter
+from rooftree.routing import queries, rules, store
+from rooftree.routing.rules import Question as Question
+
+
+class Assignment(Struct, frozen=True):
+    """Who gets the lead, and why."""
+
+    member_id: int
+    scope: str  #: company, office:<id>, caller, owner
+    reason: str
+    considered: list[int]  #: who stood in line
+
+
+async def assign(tx: Transaction, team_id: int, question: Question) -> Assignment:
+    """Choose an agent and take their turn, in the caller's transaction: rolled back, it was never taken.
+
+    A lead is never without an agent: the office's line, the company's, the caller, the owner of the team.
+    Writes: routing_turn. Raises: InvalidParameter (20012) on an office that the team does not have.
+    """
+    for scope in await _scopes(tx, question):
+        name = rules.scope_name(scope)
+        turn = await _turn(tx, name, scope)
+        if turn.member_id is not None:
+            reason = rules.reason(name, len(turn.agent_ids), turn.name or "")
+            return Assignment(turn.member_id, name, reason, turn.agent_ids)
+    return await _fallen_back(tx, question)
+
+
+async def preview(tx: Transaction, team_id: int, question: Question) -> Assignment:
+    """Say whom `assign` would choose now; take no turn. contract: POST /v1.0/leads/assignee"""
+    for scope in await _scopes(tx, question):
+        name = rules.scope_name(scope)
+        if agents := await queries.agents_of(tx, scope):
+            chosen = rules.whose_turn(agents, await queries.turns_of(tx, name))
+            return Assignment(chosen, name, rules.reason(name, len(agents), await queries.name_of(tx, chosen)), agents)
+    return await _fallen_back(tx, question)
+
+
+def reason_details(assignment: Assignment) -> dict[str, Any]:
+    """Return what the logbook keeps of a choice."""
+    return {
+        "to": assignment.member_id,
+        "scope": assignment.scope,
+        "reason": assignment.reason,
+        "considered": assignment.considered,
+    }
+
+
+async def _scopes(tx: Transaction, question: Question) -> list[int]:
+    group_id = question.assign_group_id
+    if group_id not in (None, rules.COMPANY) and not await queries.is_office(tx, group_id):
+        raise InvalidParameter("assignGroupId: must be -1 (the company) or an office of the team.")
+    return rules.scopes(question)
+
+
+async def _turn(tx: Transaction, name: str, scope: int) -> store.Turn:
+    """Take a turn; where nobody is free at once, let newcomers in or wait, and look again."""
+    turn = await store.take_turn(tx, name, scope)
+    while turn.member_id is None and turn.agent_ids:
+        if turn.has_newcomers:
+            await store.let_in(tx, name, turn.agent_ids)
+            turn = await store.take_turn(tx, name, scope)
+        else:
+            turn = await store.take_turn(tx, name, scope, is_waiting=True)
+    return turn
+
+
+async def _fallen_back(tx: Transaction, question: Question) -> Assignment:
+    scope, member_id = await queries.fallback(tx, question.caller_id)
+    return Assignment(member_id, scope, rules.reason(scope, 0, await queries.name_of(tx, member_id)), [])

@@ -1,0 +1,68 @@
+"""Founding a team and adding its people. The permissions of the HTTP operations come with them."""
+
+from rooftree.platform.database import Transaction
+from rooftree.team import queries, store
+from rooftree.team.model import Member, Office
+from rooftree.team.rules import ROLE_NAMES
+
+
+class TeamError(Exception):
+    """Something about people that cannot be done; the message says why."""
+
+
+async def found_team(tx: Transaction, name: str, time_zone: str) -> int:
+    """Store a team, return its id. `tx` has the owner's rights and no team."""
+    return await store.insert_team(tx, name, time_zone)
+
+
+async def furnish_team(tx: Transaction) -> None:
+    """Give a fresh team the roles that every team begins with."""
+    await store.insert_custom_roles(tx)
+
+
+async def add_office(tx: Transaction, name: str, parent_id: int | None = None) -> Office:
+    """Add an office. Raises: TeamError when its parent does not exist."""
+    office = await store.insert_office(tx, name, parent_id)
+    if office is None:
+        raise TeamError(f"There is no office {parent_id} that {name} could belong to.")
+    return office
+
+
+async def add_member(
+    tx: Transaction,
+    *,
+    email: str,
+    first_name: str,
+    last_name: str = "",
+    role: str = "agent",
+    office_id: int | None = None,
+    phone_number: str | None = None,
+    member_id: int | None = None,
+) -> Member:
+    """Add an active member. `member_id` keeps the id of an imported one. Raises: TeamError."""
+    if role not in ROLE_NAMES:
+        raise TeamError(f"{role} is not a role; there are {', '.join(ROLE_NAMES)}.")
+    member = await store.insert_member(
+        tx,
+        email=email.strip(),
+        first_name=first_name,
+        last_name=last_name,
+        role=role,
+        office_id=office_id,
+        phone_number=phone_number,
+        member_id=member_id,
+    )
+    if member is None:
+        raise TeamError(f"{email} is taken, or the team has its owner already.")
+    return member
+
+
+async def deactivate_member(tx: Transaction, email: str) -> Member:
+    """End a member's access at once; their leads stay. Raises: TeamError."""
+    member = await queries.member_by_email(tx, email)
+    if member is None:
+        raise TeamError(f"There is nobody with the login {email}.")
+    if member.role == "owner":
+        raise TeamError("The owner of the team cannot be deactivated.")
+    await store.set_status(tx, member.id, "deactivated")
+    return member

@@ -1,0 +1,54 @@
+"""Rows."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Team(Struct, frozen=True):
+    """A client account: the company."""
+
+    id: int
+    name: str
+    time_zone: str
+    created_at: datetime
+
+
+class Office(Struct, frozen=True):
+    """An office; `ancestor_ids` from its parent upwards."""
+
+    team_id: int
+    id: int
+    name: str
+    parent_id: int | None
+    ancestor_ids: list[int]
+    status: str  #: ACTIVE, PENDING, INACTIVE
+    created_at: datetime
+    updated_at: datetime
+
+
+class Member(Struct, frozen=True):
+    """A person of the team."""
+
+    team_id: int
+    id: int
+    office_id: int | None
+    role: str  #: owner, admin, office_owner, office_admin, agent, assistant, lender
+    status: str  #: active, invited, deactivated
+    email: str
+    first_name: str
+    last_name: str
+    phone_number: str | None
+    virtual_number: str | None
+    time_zone: str | None
+    invitor_user_id: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class CustomRole(Struct, frozen=True):
+    """A role that a member can have on a lead."""
+
+    team_id: int
+    id: int
+    name: str
