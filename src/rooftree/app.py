@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.types import ASGIApp
 
 import rooftree.leads.api
 import rooftree.notes.api
@@ -37,7 +36,7 @@ ROUTES: Final = [
 _READING: Final = {"GET", "HEAD"}
 
 
-def create_app(settings: Settings, database: Database, signing_secret: bytes) -> ASGIApp:
+def create_app(settings: Settings, database: Database, signing_secret: bytes) -> RequestIds:
     """Return the application, serving from an open database. The caller opens and closes the database."""
     app = Litestar(
         route_handlers=[*ROUTES, *contract.not_yet_served(ROUTES), *service.ROUTES],

@@ -79,7 +79,7 @@ async def create_lead(
         assignment = await routing.assign(tx, actor.team_id, question)
         assigned_id = assignment.member_id
     lead = Lead(
-        **_UNSET_COLUMNS
+        **UNSET_COLUMNS
         | {"phone_statuses": [2] * len(row.get("phones", ()))}
         | row
         | {
@@ -106,7 +106,7 @@ async def create_lead(
 
 
 #: A lead of which nothing is known yet.
-_UNSET_COLUMNS: Final[dict[str, Any]] = {
+UNSET_COLUMNS: Final[dict[str, Any]] = {
     **dict.fromkeys(Lead.__struct_fields__),
     **{name: [] for name in ("emails", "phones", "phone_statuses", "lead_types", "segments")},
     **dict.fromkeys(("tags", "properties", "family_members", "custom_attributes", "role_assignees"), b"[]"),

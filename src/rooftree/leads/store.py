@@ -4,6 +4,7 @@ A lead's labels, contacts, search words and tally cells are rewritten in the sta
 none of them can ever disagree with it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -324,3 +325,46 @@ def _haystack(lead: Lead) -> str:
 
 def _tokens(lead: Lead) -> list[str]:
     return search_tokens(lead.first_name, lead.last_name, lead.emails, lead.phones)
+
+
+async def compact_tally(tx: Transaction) -> int:
+    """Add up the tally rows of a team, cell by cell; return how many rows are left.
+
+    Writers only ever insert, so nobody waits for anybody; the sums are the same in every snapshot. Two compactors
+    take turns, since both would delete the same rows.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('lead_tally', $1))", tx.team_id)
+    return await tx.fetchval(
+        f"""
+WITH gone AS (DELETE FROM lead_tally WHERE team_id = $1 RETURNING tag, {_CELL}, amount),
+summed AS (
+    INSERT INTO lead_tally (team_id, tag, {_CELL}, amount)
+    SELECT $1, tag, {_CELL}, sum(amount) FROM gone GROUP BY tag, {_CELL} HAVING sum(amount) <> 0
+    RETURNING 1)
+SELECT count(*) FROM summed""",
+        tx.team_id,
+    )
+
+
+async def copy_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+    """Load many new leads by COPY, with all that finds them. Needs the owner's rights."""
+    names = Lead.__struct_fields__
+    await tx.copy_records("lead", records=[tuple(getattr(lead, name) for name in names) for lead in leads], columns=names)
+    labels = [(lead.team_id, kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
+    await tx.copy_records(
+        "lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id")
+    )
+    contacts = [
+        (lead.team_id, kind, value, lead.id)
+        for lead in leads
+        for kind, value in contact_points(lead.emails, lead.phones, region)
+    ]
+    await tx.copy_records("lead_contact", records=contacts, columns=("team_id", "kind", "value", "lead_id"))
+    words = [(lead.team_id, lead.id, _haystack(lead), _tokens(lead)) for lead in leads]
+    await tx.copy_records("lead_search", records=words, columns=("team_id", "lead_id", "haystack", "tokens"))
+    cells = Counter((lead.team_id, *cell) for lead in leads for cell in _cells(lead))
+    await tx.copy_records(
+        "lead_tally",
+        records=[(*cell, amount) for cell, amount in cells.items()],
+        columns=("team_id", "tag", *CELL, "amount"),
+    )

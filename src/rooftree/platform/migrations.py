@@ -113,3 +113,23 @@ async def _missing(
     if done != sorted(done, reverse=True):
         raise SchemaError("Migrations were applied out of order; restore a backup, or ask for help with this output.")
     return [migration for migration in migrations if migration.name not in applied]
+
+
+async def is_empty(dsn: str) -> bool:
+    """Whether no table of ours is there yet."""
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        return await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL")
+    finally:
+        await connection.close()
+
+
+async def prepare_role(dsn: str) -> None:
+    """Make the server's role, which belongs to the cluster and so is in no dump."""
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
+            await connection.execute(f"CREATE ROLE {SERVER_ROLE} NOLOGIN")
+            await connection.execute(f"GRANT {SERVER_ROLE} TO CURRENT_USER")
+    finally:
+        await connection.close()

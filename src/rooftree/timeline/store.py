@@ -62,3 +62,36 @@ async def count(tx: Transaction, lead_id: int, kind: Kind, happened_at: datetime
         lead_id,
         happened_at,
     )
+
+
+async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") -> None:
+    """Load many entries by COPY: pairs of who did it and what. Needs the owner's rights; announces nothing."""
+    records = [
+        (tx.team_id, entry.lead_id, entry.id, entry.kind, entry.happened_at, actor_id, msgspec.json.encode(entry.details))
+        for actor_id, entry in entries
+    ]
+    columns = ("team_id", "lead_id", "id", "kind", "happened_at", "actor_id", "details")
+    await tx.copy_records("timeline_entry", records=records, columns=columns)
+
+
+async def summarise(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Kind]) -> None:
+    """Make the summaries of leads that have none from their entries, for the counters of these kinds."""
+    names = sorted({name for kind in kinds for name in kind.counters})
+    moments = sorted({name for kind in kinds for name in kind.moments})
+    sums = [
+        f"nullif(count(*) FILTER (WHERE kind IN ({_listed(kinds, name)})), 0)" for name in names
+    ] + [f"max(happened_at) FILTER (WHERE kind IN ({_listed(kinds, name)}))" for name in moments]
+    listed = _listed(kinds, None)
+    await tx.execute(
+        f"""INSERT INTO timeline_summary (team_id, lead_id, {", ".join(names + moments)})
+            SELECT team_id, lead_id, {", ".join(sums)} FROM timeline_entry
+             WHERE team_id = $1 AND lead_id = ANY ($2) AND kind IN ({listed}) GROUP BY 1, 2
+            ON CONFLICT DO NOTHING""",
+        tx.team_id,
+        list(lead_ids),
+    )
+
+
+def _listed(kinds: Sequence[Kind], column: str | None) -> str:
+    found = [kind.name for kind in kinds if column is None or column in kind.counters + kind.moments]
+    return ", ".join(f"'{name}'" for name in found)

@@ -6,7 +6,8 @@ import time
 from typing import Any, Final
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar import Litestar
+from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 _CLIENT_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -22,8 +23,9 @@ class RequestIds:
     A client's own `X-Request-Id` of 1-64 characters [A-Za-z0-9._-] is kept. contract: errors.md 1
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Litestar) -> None:
         self._app = app
+        self.state = app.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI call."""

@@ -1,0 +1,5 @@
+"""`python -m rooftree` is `rooftree`."""
+
+from rooftree.cli import app
+
+app()

@@ -1,0 +1,25 @@
+"""The command line: one module per group of commands. `rooftree --help` lists them."""
+
+import typer
+
+from rooftree.cli import database, doctor, keys, leads, seed, serve, users
+
+app = typer.Typer(
+    name="rooftree",
+    help="A self-hosted CRM server for real-estate teams. `rooftree serve` is all it takes to begin.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(serve.serve)
+app.command()(serve.worker)
+app.command()(database.migrate)
+app.command()(seed.seed)
+app.command()(doctor.doctor)
+app.command()(serve.openapi)
+app.command()(serve.version)
+app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
+app.add_typer(leads.app, name="leads")
+app.add_typer(database.app, name="db")

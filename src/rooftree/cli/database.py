@@ -1,0 +1,67 @@
+"""rooftree migrate and rooftree db: the schema, dumps, and a SQL prompt."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rooftree.cli.running import Refused, console, run, started
+from rooftree.platform import embedded_postgres
+from rooftree.platform import migrations
+from rooftree.platform.settings import read_settings
+
+app = typer.Typer(help="The database: dump, restore, psql.", no_args_is_help=True)
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema. `serve` does it by itself."""
+    run(_migrate())
+
+
+async def _migrate() -> None:
+    async with started(read_settings()) as (dsn, _):
+        applied = await migrations.migrate(dsn)
+    console.print(f"Applied: {', '.join(applied)}" if applied else "The schema is up to date.")
+
+
+@app.command()
+def dump(file: Annotated[Path, typer.Argument(help="Where to write it (PostgreSQL's custom format).")]) -> None:
+    """Write everything into one file."""
+    run(_program("pg_dump", "--format=custom", "--no-owner", f"--file={file}"))
+    console.print(f"Written: {file}")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file of `rooftree db dump`.", exists=True)]) -> None:
+    """Load a dump into an empty database."""
+    run(_restore(file))
+    console.print("Restored.")
+
+
+async def _restore(file: Path) -> None:
+    async with started(read_settings()) as (dsn, _):
+        if not await migrations.is_empty(dsn):
+            raise Refused("The database is not empty: restore into a fresh one (another ROOFTREE_DATA_DIR or URL).")
+        await migrations.prepare_role(dsn)
+        await _call("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={dsn}", str(file))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open PostgreSQL's own prompt on the database; arguments are passed on."""
+    run(_program("psql", *context.args))
+
+
+async def _program(name: str, *args: str) -> None:
+    async with started(read_settings()) as (dsn, _):
+        await _call(name, f"--dbname={dsn}", *args)
+
+
+async def _call(name: str, *args: str) -> None:
+    """Run a program of PostgreSQL's on our terminal. Raises: Refused with its exit code."""
+    program = embedded_postgres.binaries() / name
+    done = await asyncio.to_thread(subprocess.run, [str(program), *args], check=False)
+    if done.returncode:
+        raise Refused(f"{name} ended with exit code {done.returncode}.")

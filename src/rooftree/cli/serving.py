@@ -1,0 +1,145 @@
+"""The API processes: one inside `rooftree serve`, or several children that share its socket."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import structlog
+import uvicorn
+
+from rooftree.app import create_app
+from rooftree.auth.store import LastUsed
+from rooftree.platform.database import Database
+from rooftree.platform.log import configure_logging
+from rooftree.platform.secret import shared_secret
+from rooftree.platform.settings import Settings, read_settings
+
+_log: Final = structlog.get_logger("rooftree.serve")
+#: How long running requests may take to end once the server was asked to stop.
+GRACE_SECONDS: Final = 30
+_FLUSH_SECONDS: Final = 60
+_SOCKET_FD: Final = "--socket-fd"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, less its own handling of signals: ours stops the database after the last request."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Bind and listen. Raises: OSError when the address is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(2048)
+    listener.setblocking(False)
+    return listener
+
+
+def on_stop(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set the event."""
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(wanted, stop.set)
+
+
+async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until `stop`; requests that run then are answered, and what they did is on disk."""
+    size = settings.database_connections
+    database = await Database.connect(dsn, min_size=2, max_size=size, is_pooled=settings.database_pooler)
+    owner = await Database.connect(dsn, server_role=False, max_size=1)
+    app = create_app(settings, database, await shared_secret(owner))
+    await owner.close()
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="on",
+    )
+    server = _Server(config)
+    flushing = asyncio.create_task(_flush(app.state.last_used, database, stop))
+    watching = asyncio.create_task(_when(stop, lambda: setattr(server, "should_exit", True)))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stop.set()
+        await asyncio.gather(flushing, watching)
+        await database.close()
+
+
+async def _when(stop: asyncio.Event, then: Callable[[], None]) -> None:
+    await stop.wait()
+    then()
+
+
+async def _flush(last_used: LastUsed, database: Database, stop: asyncio.Event) -> None:
+    """Write when keys were used, once a minute and at the end."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _FLUSH_SECONDS)
+        try:
+            await last_used.flush(database)
+        except Exception:
+            _log.exception("last use of keys not written")
+
+
+async def serve_children(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve with several processes on one socket; one that dies is replaced."""
+    os.set_inheritable(listener.fileno(), True)
+    await asyncio.gather(*(_keep_child(settings, dsn, listener, stop) for _ in range(settings.workers)))
+
+
+async def _keep_child(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
+    environment = {**os.environ, "ROOFTREE_DATABASE_URL": dsn}
+    environment.pop("ROOFTREE_DATABASE_URL_FILE", None)
+    command = [sys.executable, "-m", "rooftree.cli.serving", _SOCKET_FD, str(listener.fileno())]
+    while not stop.is_set():
+        child = await asyncio.create_subprocess_exec(
+            *command, env=environment, pass_fds=[listener.fileno()], start_new_session=True
+        )
+        ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            child.terminate()
+        code = await ended
+        stopped.cancel()
+        if not stop.is_set():
+            _log.error("an API process ended and is replaced", exit_code=code)
+            await asyncio.sleep(1)
+
+
+async def _child(descriptor: int) -> None:
+    settings = read_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    stop = asyncio.Event()
+    on_stop(stop)
+    listener = socket.socket(fileno=descriptor)
+    listener.setblocking(False)
+    parent = os.getppid()
+    orphaned = asyncio.create_task(_end_with(parent, stop))
+    await serve_here(settings, settings.database_url, listener, stop)
+    orphaned.cancel()
+
+
+async def _end_with(parent: int, stop: asyncio.Event) -> None:
+    """Stop when the process that started us is gone, so that a killed `serve` leaves nobody behind."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stop.set()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(_child(int(sys.argv[sys.argv.index(_SOCKET_FD) + 1])))

@@ -1,0 +1,81 @@
+"""rooftree users: the people of a team."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from rooftree.cli.running import Refused, console, out, run, running, team_of
+from rooftree.team import actions, queries
+
+app = typer.Typer(help="The people of the team: list, add, deactivate.", no_args_is_help=True)
+
+Team = Annotated[str | None, typer.Option("--team-of", help="Login of anybody in the team, if there are several.")]
+
+
+@app.command("list")
+def list_users(team_of_login: Team = None) -> None:
+    """List the people of a team."""
+    run(_list(team_of_login))
+
+
+async def _list(login: str | None) -> None:
+    async with running() as server:
+        team_id, _ = await team_of(server.owner, login)
+        async with server.owner.reading(team_id) as tx:
+            members, _ = await queries.list_members(tx, [], after_id=None, limit=10_000, offset=0)
+            offices = await queries.offices(tx)
+    table = Table("id", "login", "name", "role", "office", "status")
+    for member in members:
+        office = offices[member.office_id].name if member.office_id else "-"
+        name = f"{member.first_name} {member.last_name}".strip()
+        table.add_row(str(member.id), member.email, name, member.role, office, member.status)
+    out.print(table)
+
+
+@app.command()
+def add(
+    email: Annotated[str, typer.Argument(help="Login: an e-mail address.")],
+    first_name: Annotated[str, typer.Option(help="First name.")],
+    last_name: Annotated[str, typer.Option(help="Last name.")] = "",
+    role: Annotated[
+        str, typer.Option(help="owner, admin, office_owner, office_admin, agent, assistant or lender.")
+    ] = "agent",
+    office: Annotated[str | None, typer.Option(help="Name of their office; made if there is none.")] = None,
+    team_of_login: Team = None,
+) -> None:
+    """Add somebody to the team."""
+    run(_add(email, first_name, last_name, role, office, team_of_login))
+
+
+async def _add(email: str, first_name: str, last_name: str, role: str, office: str | None, login: str | None) -> None:
+    async with running() as server:
+        team_id, _ = await team_of(server.owner, login)
+        async with server.owner.transaction(team_id) as tx:
+            known = {found.name.lower(): found for found in (await queries.offices(tx)).values()}
+            place = known.get(office.lower()) or await actions.add_office(tx, office) if office else None
+            member = await actions.add_member(
+                tx,
+                email=email,
+                first_name=first_name,
+                last_name=last_name,
+                role=role,
+                office_id=place.id if place else None,
+            )
+    console.print(f"{first_name} is in the team, user id {member.id}. A key: rooftree keys create --user {email} --name …")
+
+
+@app.command()
+def deactivate(email: Annotated[str, typer.Argument(help="Their login.")]) -> None:
+    """End somebody's access at once. Their leads stay where they are."""
+    run(_deactivate(email))
+
+
+async def _deactivate(email: str) -> None:
+    async with running() as server:
+        team_id, _ = await team_of(server.owner, email)
+        async with server.owner.transaction(team_id) as tx:
+            member = await actions.deactivate_member(tx, email)
+    if member.status == "deactivated":
+        raise Refused(f"{email} was deactivated before.")
+    console.print(f"{email} has no access any more.")
