@@ -5,7 +5,7 @@ body itself. contract: errors.md 2
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Final
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -21,6 +21,7 @@ from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import ApiError, BadCredentials, UserInTokenNotExist
 from rooftree.platform.http import contract, service
 from rooftree.platform.http.auth import RefusedCredentials, actor_of, credential
+from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.http.reading import AnyRequest, check_size
@@ -72,8 +73,8 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
         yield tx
 
 
-def _actor(request: AnyRequest, tx: Transaction) -> Actor:
-    """Return who asks; `tx` has found out."""
+def _actor(request: AnyRequest, tx: Tx) -> Actor:  # noqa: ARG001
+    """Return who asks; opening `tx` has found out."""
     return request.scope["actor"]  # type: ignore[typeddict-item]
 
 
@@ -91,3 +92,9 @@ def _counted(request: AnyRequest, error: ApiError) -> ApiError:
     if not isinstance(error, UserInTokenNotExist):
         request.app.state.refused.note(request.client.host if request.client else "")
     return error
+
+
+async def write_last_use(app: RequestIds, database: Database) -> None:
+    """Write when keys were used since the last time."""
+    last_used: LastUsed = app.state.last_used
+    await last_used.flush(database)

@@ -8,7 +8,13 @@ from rooftree.platform.database import Database, Transaction, columns
 
 
 async def insert_key(
-    tx: Transaction, key_id: int, member_id: int, name: str, key_hash: bytes, last_four: str, expires_at: datetime | None
+    tx: Transaction,
+    key_id: int,
+    member_id: int,
+    name: str,
+    key_hash: bytes,
+    last_four: str,
+    expires_at: datetime | None,
 ) -> ApiKey:
     """Store what is known of a key."""
     row = await tx.fetchrow(
@@ -29,7 +35,9 @@ async def insert_key(
 async def revoke(tx: Transaction, key_id: int) -> bool:
     """End a key; False when there is no such key, or it ended before."""
     tag = await tx.execute(
-        "UPDATE api_key SET revoked_at = now() WHERE team_id = $1 AND id = $2 AND revoked_at IS NULL", tx.team_id, key_id
+        "UPDATE api_key SET revoked_at = now() WHERE team_id = $1 AND id = $2 AND revoked_at IS NULL",
+        tx.team_id,
+        key_id,
     )
     return tag == "UPDATE 1"
 

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from rooftree.cli.running import Refused, console, run, started
-from rooftree.platform import embedded_postgres
-from rooftree.platform import migrations
+from rooftree.platform import embedded_postgres, migrations
 from rooftree.platform.settings import read_settings
 
 app = typer.Typer(help="The database: dump, restore, psql.", no_args_is_help=True)

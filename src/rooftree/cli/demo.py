@@ -10,11 +10,10 @@ from msgspec import Struct
 
 from rooftree.cli.running import console
 from rooftree.leads import fields
-from rooftree.leads.actions import UNSET_COLUMNS
+from rooftree.leads.actions import UNSET_COLUMNS, ensure_words
 from rooftree.leads.bulk import load_leads
 from rooftree.leads.model import Lead, Tag
 from rooftree.leads.queries import stages
-from rooftree.leads.store import ensure_source, ensure_tags
 from rooftree.leads.wire import LeadInquiry, LeadProperty, tag_response
 from rooftree.platform import clock, ids
 from rooftree.platform.database import Database, Transaction
@@ -25,30 +24,37 @@ from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
 
 BATCH: Final = 2000
-FIRST_NAMES: Final = (
-    "Ada Aisha Alan Alba Alice Amir Ana Andre Anita Anna Arthur Aya Bella Ben Bianca Boris Bruno Camila Carl Carmen "
-    "Chen Chloe Clara Cora Dana Daniel Daria David Dev Diego Dora Edith Elena Eli Elsa Emil Emma Eric Esme Eva Felix "
-    "Finn Flora Frank Freya Gabriel Gina Grace Hana Hannah Hans Hugo Ida Imani Ines Ingrid Irene Isaac Ivan Jack Jade "
-    "James Jane Jasmin Javier Jin Joel John Jonas José Julia June Kai Karim Karl Kate Kenji Kim Lara Laura Lea Leo Lena "
-    "Liam Lili Lina Louis Lucas Lucia Luna Maja Malik Marco Maria Marie Mark Marta Mateo Maya Mei Mia Mila Mira Mona "
-    "Nadia Naomi Nico Nina Noah Nora Olga Oliver Omar Oscar Otis Paul Paula Pedro Petra Priya Quinn Rafael Rania Ravi "
-    "Rita Rosa Ruth Ryan Sam Sara Sasha Selma Simon Sofia Sven Tara Theo Tina Tom Uma Vera Victor Wanda Will Xenia Yara "
-    "Yusuf Zara Zoe"
-).split()
-LAST_NAMES: Final = (
-    "Abbott Adams Aguilar Ahmed Allen Alvarez Anders Archer Bailey Baker Banks Barnes Bauer Becker Bell Bennett Berg "
-    "Bishop Black Blake Bloom Bond Boyd Bradley Brandt Brooks Brown Bryant Burke Burns Byrne Campos Carter Castillo Chan "
-    "Chang Clark Cole Collins Cook Cooper Costa Cruz Dahl Dalton Daniels Davis Dawson Delgado Diaz Dixon Doyle Drake Dunn "
-    "Duran Eaton Edwards Ellis Evans Farmer Ferrari Fischer Fisher Flores Ford Foster Fox Francis Franklin Frost Fuentes "
-    "Fuller Garcia Garner Gibson Gomez Gordon Graham Grant Gray Green Griffin Gupta Hale Hall Hansen Harper Harris Hayes "
-    "Henry Hicks Hill Hoffman Holmes Howard Huang Hughes Hunt Ibrahim Jackson Jensen Jimenez Johnson Jones Jordan Kang "
-    "Kaur Kelly Khan Kim King Klein Knight Kumar Lambert Lane Larsen Lee Lewis Li Lin Lopez Lund Lynch Madsen Marsh "
-    "Martin Mason Meyer Mills Moore Morales Moran Morgan Moss Müller Murphy Nash Nelson Nguyen Nielsen Novak Oconnor "
-    "Olsen Ortiz Owens Palmer Park Patel Perez Perry Peters Phillips Porter Powell Price Quinn Ramos Reed Reyes Rice "
-    "Rivera Roberts Robinson Romero Rossi Ruiz Russell Ryan Sanchez Sanders Santos Schmidt Schneider Scott Shah Sharma "
-    "Shaw Silva Singh Smith Snyder Soto Stein Stone Suarez Sullivan Taylor Thomas Torres Tran Turner Vargas Vega Wagner "
-    "Walker Wallace Walsh Wang Ward Watson Weber Wells West White Wolf Wong Wood Wright Wu Yang Young Zhang Zimmer"
-).split()
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+FIRST_NAMES: Final = _words("""
+Ada Aisha Alan Alba Alice Amir Ana Andre Anita Anna Arthur Aya Bella Ben Bianca Boris Bruno Camila Carl Carmen
+Chen Chloe Clara Cora Dana Daniel Daria David Dev Diego Dora Edith Elena Eli Elsa Emil Emma Eric Esme Eva Felix
+Finn Flora Frank Freya Gabriel Gina Grace Hana Hannah Hans Hugo Ida Imani Ines Ingrid Irene Isaac Ivan Jack Jade
+James Jane Jasmin Javier Jin Joel John Jonas José Julia June Kai Karim Karl Kate Kenji Kim Lara Laura Lea Leo
+Lena Liam Lili Lina Louis Lucas Lucia Luna Maja Malik Marco Maria Marie Mark Marta Mateo Maya Mei Mia Mila Mira
+Mona Nadia Naomi Nico Nina Noah Nora Olga Oliver Omar Oscar Otis Paul Paula Pedro Petra Priya Quinn Rafael Rania
+Ravi Rita Rosa Ruth Ryan Sam Sara Sasha Selma Simon Sofia Sven Tara Theo Tina Tom Uma Vera Victor Wanda Will
+Xenia Yara Yusuf Zara Zoe
+""")
+LAST_NAMES: Final = _words("""
+Abbott Adams Aguilar Ahmed Allen Alvarez Anders Archer Bailey Baker Banks Barnes Bauer Becker Bell Bennett Berg
+Bishop Black Blake Bloom Bond Boyd Bradley Brandt Brooks Brown Bryant Burke Burns Byrne Campos Carter Castillo
+Chan Chang Clark Cole Collins Cook Cooper Costa Cruz Dahl Dalton Daniels Davis Dawson Delgado Diaz Dixon Doyle
+Drake Dunn Duran Eaton Edwards Ellis Evans Farmer Ferrari Fischer Fisher Flores Ford Foster Fox Francis Franklin
+Frost Fuentes Fuller Garcia Garner Gibson Gomez Gordon Graham Grant Gray Green Griffin Gupta Hale Hall Hansen
+Harper Harris Hayes Henry Hicks Hill Hoffman Holmes Howard Huang Hughes Hunt Ibrahim Jackson Jensen Jimenez
+Johnson Jones Jordan Kang Kaur Kelly Khan Kim King Klein Knight Kumar Lambert Lane Larsen Lee Lewis Li Lin Lopez
+Lund Lynch Madsen Marsh Martin Mason Meyer Mills Moore Morales Moran Morgan Moss Müller Murphy Nash Nelson
+Nguyen Nielsen Novak Oconnor Olsen Ortiz Owens Palmer Park Patel Perez Perry Peters Phillips Porter Powell Price
+Quinn Ramos Reed Reyes Rice Rivera Roberts Robinson Romero Rossi Ruiz Russell Ryan Sanchez Sanders Santos
+Schmidt Schneider Scott Shah Sharma Shaw Silva Singh Smith Snyder Soto Stein Stone Suarez Sullivan Taylor Thomas
+Torres Tran Turner Vargas Vega Wagner Walker Wallace Walsh Wang Ward Watson Weber Wells West White Wolf Wong
+Wood Wright Wu Yang Young Zhang Zimmer
+""")
 PLACES: Final = (
     ("Austin", "TX", "78701", "512"),
     ("Denver", "CO", "80202", "303"),
@@ -104,7 +110,7 @@ async def add_leads(
     """Add leads to a team, each batch in a transaction; `on_progress` hears how many each batch had."""
     async with owner_database.transaction(team_id) as tx:
         world = await _world(tx, owner_id)
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - it makes people up, not keys
     left = count
     while left:
         size = min(left, BATCH)
@@ -119,6 +125,7 @@ async def add_leads(
 
 async def _world(tx: Transaction, owner_id: int) -> _World:
     members, _ = await queries.list_members(tx, [], after_id=None, limit=10_000, offset=0)
+    sources, tags = await ensure_words(tx, SOURCES, TAGS, owner_id)
     agents = [member for member in members if member.role == "agent" and member.status == "active"]
     pipeline, _ = await stages(tx, tx.team_id, "", 100, 0)
     return _World(
@@ -126,8 +133,8 @@ async def _world(tx: Transaction, owner_id: int) -> _World:
         owner_id=owner_id,
         agents=agents or [member for member in members if member.id == owner_id],
         stage_ids=[stage.id for stage in pipeline],
-        source_ids={name: await ensure_source(tx, name) for name in SOURCES},
-        tags=await ensure_tags(tx, TAGS, owner_id),
+        source_ids=sources,
+        tags=tags,
     )
 
 

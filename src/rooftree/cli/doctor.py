@@ -25,7 +25,7 @@ class Finding(Struct, frozen=True):
 
 
 def doctor() -> None:
-    """Check database, schema, row security, worker, messages and disk; say what to do. Exit code 1: something is broken."""
+    """Check database, schema, row security, outbox, messages and disk; say what to do. Exit code 1: broken."""
     if not run(_doctor()):
         raise typer.Exit(1)
 
@@ -59,7 +59,7 @@ async def _migrations(server: Running) -> Finding:
 async def _role(server: Running) -> Finding:
     try:
         database = await Database.connect(server.dsn, max_size=1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, that is the finding
         advice = f"as an administrator: GRANT {SERVER_ROLE} TO <the role of ROOFTREE_DATABASE_URL>"
         return Finding(is_well=False, text=f"cannot work as {SERVER_ROLE}: {error}", advice=advice)
     await database.close()
@@ -78,6 +78,7 @@ async def _row_security(server: Running) -> Finding:
 
 
 async def _tally(server: Running) -> Finding:
+    # sees all: compares totals of whole teams
     async with server.owner.unscoped() as tx:
         wrong = await tx.fetchval(
             """SELECT count(*) FROM (

@@ -6,13 +6,12 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
-import asyncpg
 import typer
 from msgspec import Struct
 from rich.console import Console
 
 from rooftree.platform import embedded_postgres
-from rooftree.platform.database import Database
+from rooftree.platform.database import DATABASE_AWAY, Database
 from rooftree.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from rooftree.platform.migrations import SchemaError, migrate
 from rooftree.platform.settings import SettingError, Settings, read_settings
@@ -41,7 +40,7 @@ def run(command: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(command)
     except (SettingError, EmbeddedPostgresError, SchemaError, TeamError, Refused) as error:
         fail(str(error))
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+    except DATABASE_AWAY as error:
         fail(f"The database does not answer: {error}. Is ROOFTREE_DATABASE_URL right, and the server up?")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -54,7 +53,9 @@ def fail(message: str) -> NoReturn:
 
 
 @asynccontextmanager
-async def started(settings: Settings, *, is_serving: bool = False) -> AsyncGenerator[tuple[str, EmbeddedPostgres | None]]:
+async def started(
+    settings: Settings, *, is_serving: bool = False
+) -> AsyncGenerator[tuple[str, EmbeddedPostgres | None]]:
     """Yield the database's URL: the setting's, or that of the embedded server, which runs until the end.
 
     A command uses the server of a running `rooftree serve`; serving itself wants one of its own.
@@ -92,7 +93,9 @@ async def team_of(database: Database, login: str | None) -> tuple[int, int]:
             login,
         )
     if not rows:
-        raise Refused(f"There is nobody with the login {login}." if login else "There is no team yet: run rooftree serve.")
+        raise Refused(
+            f"There is nobody with the login {login}." if login else "There is no team yet: run rooftree serve."
+        )
     if len(rows) > 1:
         raise Refused("There are several teams: name a login with --user.")
     return rows[0]["team_id"], rows[0]["id"]

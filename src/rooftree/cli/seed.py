@@ -11,7 +11,9 @@ from rooftree.cli.running import console, run, running, team_of
 
 def seed(
     leads: Annotated[int, typer.Option(min=1, help="How many.")] = 2000,
-    user: Annotated[str | None, typer.Option("--user", help="Login of somebody in the team; its owner by default.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Login of somebody in the team; its owner by default.")
+    ] = None,
     random_seed: Annotated[int, typer.Option("--seed", help="The same number gives the same data.")] = 1,
 ) -> None:
     """Fill a team with demo leads and their histories."""

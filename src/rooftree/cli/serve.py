@@ -112,7 +112,8 @@ class _Address(Struct):
 
 def _greet(settings: Settings, listener: socket.socket, embedded: EmbeddedPostgres | None, key: str | None) -> None:
     """Say where it runs, how to talk to it, where the data lies and how to stop."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "") else settings.host
+    is_everywhere = settings.host in {"0.0.0.0", ""}  # noqa: S104 - shown, not bound
+    host = "127.0.0.1" if is_everywhere else settings.host
     shown = f"[{host}]" if ":" in host else host
     address = _Address(
         url=f"http://{shown}:{listener.getsockname()[1]}",

@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 import uvicorn
 
-from rooftree.app import create_app
-from rooftree.auth.store import LastUsed
+from rooftree.app import create_app, write_last_use
 from rooftree.platform.database import Database
+from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.log import configure_logging
 from rooftree.platform.secret import shared_secret
 from rooftree.platform.settings import Settings, read_settings
@@ -68,7 +68,7 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
         lifespan="on",
     )
     server = _Server(config)
-    flushing = asyncio.create_task(_flush(app.state.last_used, database, stop))
+    flushing = asyncio.create_task(_flush(app, database, stop))
     watching = asyncio.create_task(_when(stop, lambda: setattr(server, "should_exit", True)))
     try:
         await server.serve(sockets=[listener])
@@ -83,24 +83,24 @@ async def _when(stop: asyncio.Event, then: Callable[[], None]) -> None:
     then()
 
 
-async def _flush(last_used: LastUsed, database: Database, stop: asyncio.Event) -> None:
+async def _flush(app: RequestIds, database: Database, stop: asyncio.Event) -> None:
     """Write when keys were used, once a minute and at the end."""
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _FLUSH_SECONDS)
         try:
-            await last_used.flush(database)
-        except Exception:
+            await write_last_use(app, database)
+        except Exception:  # noqa: BLE001 - it is tried again in a minute
             _log.exception("last use of keys not written")
 
 
 async def serve_children(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve with several processes on one socket; one that dies is replaced."""
     os.set_inheritable(listener.fileno(), True)
-    await asyncio.gather(*(_keep_child(settings, dsn, listener, stop) for _ in range(settings.workers)))
+    await asyncio.gather(*(_keep_child(dsn, listener, stop) for _ in range(settings.workers)))
 
 
-async def _keep_child(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
+async def _keep_child(dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
     environment = {**os.environ, "ROOFTREE_DATABASE_URL": dsn}
     environment.pop("ROOFTREE_DATABASE_URL_FILE", None)
     command = [sys.executable, "-m", "rooftree.cli.serving", _SOCKET_FD, str(listener.fileno())]
@@ -134,7 +134,7 @@ async def _child(descriptor: int) -> None:
 
 async def _end_with(parent: int, stop: asyncio.Event) -> None:
     """Stop when the process that started us is gone, so that a killed `serve` leaves nobody behind."""
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sends no event
         await asyncio.sleep(1)
     stop.set()
 

@@ -62,7 +62,9 @@ async def _add(email: str, first_name: str, last_name: str, role: str, office: s
                 role=role,
                 office_id=place.id if place else None,
             )
-    console.print(f"{first_name} is in the team, user id {member.id}. A key: rooftree keys create --user {email} --name …")
+    console.print(
+        f"{first_name} is in the team, user id {member.id}. A key: rooftree keys create --user {email} --name …"
+    )
 
 
 @app.command()

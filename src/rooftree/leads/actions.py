@@ -12,7 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from rooftree.leads import fields, queries, rules, store
-from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadNotExist, LeadPropertyNotExist
+from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadPropertyNotExist
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
 from rooftree.leads.wire import (
@@ -72,37 +72,34 @@ async def create_lead(
     new_id = lead_id or words.ids[0]
     row |= await _words(tx, actor, request, row, words, new_id, tags)
     row |= _documents(request, row, words, new_id, now, None)
-    assignment = None
-    if assigned_id is None:
-        group_id = fields.id_of("assignGroupId", request.assign_group_id)
-        question = routing.Question(group_id, scope, owner_id, actor.member_id)
-        assignment = await routing.assign(tx, actor.team_id, question)
-        assigned_id = assignment.member_id
-    lead = Lead(
-        **UNSET_COLUMNS
-        | {"phone_statuses": [2] * len(row.get("phones", ()))}
-        | row
-        | {
-            "team_id": actor.team_id,
-            "id": new_id,
-            "assigned_user_id": assigned_id,
-            "assigned_at": now,
-            "ownership_scope": scope,
-            "ownership_id": owner_id,
-            "created_by": actor.member_id,
-            "created_at": now,
-            "updated_at": now,
-        }
-    )
+    assignment = None if assigned_id else await _routed(tx, actor, request, scope, owner_id)
+    row |= {
+        "team_id": actor.team_id,
+        "id": new_id,
+        "phone_statuses": [2] * len(row.get("phones", ())),
+        "assigned_user_id": assignment.member_id if assignment else assigned_id,
+        "assigned_at": now,
+        "ownership_scope": scope,
+        "ownership_id": owner_id,
+        "created_by": actor.member_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    lead = Lead(**UNSET_COLUMNS | row)
     await store.insert_lead(tx, lead, region)
     entries = [
-        Entry(kinds.LEAD_CREATED, lead.id, _creation_details(request, lead, words), happened_at=now),
+        Entry(kinds.LEAD_CREATED, lead.id, _creation_details(lead, words), happened_at=now),
         _first_assignment(lead, assignment, now),
+        *await _first_conversation(tx, actor, request, lead),
     ]
-    entries += await _first_conversation(tx, actor, request, lead)
     await record(tx, actor, entries, audience=audience(lead))
-    await _first_messages(tx, actor, request, lead)
+    await _first_messages(tx, request, lead)
     return lead
+
+
+async def _routed(tx: Transaction, actor: Actor, request: LeadRequest, scope: str, owner_id: int) -> routing.Assignment:
+    group_id = fields.id_of("assignGroupId", request.assign_group_id)
+    return await routing.assign(tx, routing.Question(group_id, scope, owner_id, actor.member_id))
 
 
 #: A lead of which nothing is known yet.
@@ -278,7 +275,7 @@ def _attribute_text(index: int, attribute: CustomAttribute) -> str | None:
     return None if value is None else fields.text_of(path, value, fields.LONG_TEXT_LENGTH)
 
 
-def _creation_details(request: LeadRequest, lead: Lead, words: Words) -> dict[str, Any]:
+def _creation_details(lead: Lead, words: Words) -> dict[str, Any]:
     details: dict[str, Any] = {"name": rules.full_name(lead.first_name, lead.last_name), "source": lead.source}
     if words.duplicate_ids:
         details["duplicateOf"] = words.duplicate_ids
@@ -294,16 +291,14 @@ def _first_assignment(lead: Lead, assignment: routing.Assignment | None, now: da
 async def _first_conversation(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> list[Entry]:
     entries: list[Entry] = []
     if request.content and request.content.strip():
-        entries.append(
-            await notes.add_note(tx, actor, lead.id, request.content, is_pinned=bool(request.is_pin))
-        )
+        entries.append(await notes.add_note(tx, actor, lead.id, request.content, is_pinned=bool(request.is_pin)))
     if isinstance(request.lead_transaction, dict):
         entries.append(await transactions.add_transaction(tx, actor, lead.id, request.lead_transaction))
     return entries
 
 
-async def _first_messages(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> None:
-    """Queue the welcome e-mail (consent wins over the wish) and the alert to the agent. contract: S4-78, S4-79, S4-131."""
+async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead) -> None:
+    """Queue the welcome e-mail, where consent allows, and the alert to the agent. contract: S4-78, S4-79, S4-131."""
     name = rules.full_name(lead.first_name, lead.last_name)
     if request.welcome_email and lead.emails and not (lead.cannot_email or lead.is_unsubscribed):
         await messaging.queue_email(
@@ -455,7 +450,10 @@ def _told(value: Any) -> Any:
 
 
 async def set_inquiry(tx: Transaction, actor: Actor, lead_id: int | None, request: LeadInquiry, *, region: str) -> Lead:
-    """Set what a lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry. Raises: LeadNotExist, InvalidParameter."""
+    """Set what a lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry.
+
+    Raises: LeadNotExist (20006), InvalidParameter (20012).
+    """
     return await edit_lead(tx, actor, lead_id, EditLeadRequest(inquiry=request), region=region)
 
 
@@ -502,6 +500,14 @@ async def restore_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, re
     entry = Entry(kinds.LEAD_RESTORED, new.id, {"reason": old.trash_reason}, happened_at=now)
     await record(tx, actor, [entry], audience=audience(new))
     return new
+
+
+async def ensure_words(
+    tx: Transaction, sources: Sequence[str], tags: Sequence[str], creator_id: int
+) -> tuple[dict[str, int], list[Tag]]:
+    """Make sure that the team has these sources and tags; return sources by name with their numbers, and tags."""
+    numbers = {name: await store.ensure_source(tx, name) for name in sources}
+    return numbers, await store.ensure_tags(tx, tags, creator_id)
 
 
 async def seed_stages(tx: Transaction) -> list[Stage]:

@@ -11,6 +11,7 @@ from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
 from rooftree.leads.fields import id_of, ownership
 from rooftree.leads.filters import parse_filter, parse_order, parse_page
 from rooftree.leads.wire import (
+    AnyAssignment,
     CustomAttribute,
     EditLeadRequest,
     LeadAssigneeRequest,
@@ -19,15 +20,13 @@ from rooftree.leads.wire import (
     LeadProperty,
     LeadRequest,
     LeadResponse,
-    RoleAssignment,
     custom_field_response,
     lead_response,
     tag_response,
 )
-from rooftree.platform.actor import Actor
-from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query, body_of
 from rooftree.platform.pages import metadata
 from rooftree.routing import actions as routing
@@ -39,7 +38,7 @@ def _region(request: AnyRequest) -> str:
 
 
 @post("/v1.0/leads", status_code=200)
-async def add_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def add_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Create a lead. contract: seed 004"""
     body = await body_of(request, LeadRequest)
     lead = await actions.create_lead(tx, actor, body, region=_region(request))
@@ -47,7 +46,7 @@ async def add_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Respon
 
 
 @get("/v1.0/leads")
-async def list_leads(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_leads(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """List and filter. contract: GET /v1.0/leads"""
     query = Query(request)
     page, order = parse_page(query), parse_order(query)
@@ -70,7 +69,7 @@ def _only(lead: LeadResponse, fields: set[str]) -> LeadResponse | dict[str, Any]
 
 
 @get("/v1.0/leads/{leadId:str}")
-async def get_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def get_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return one lead; from the trash too with `withTrash=true`. contract: GET /v1.0/leads/{leadId}"""
     query = Query(request)
     with_trash = bool(query.boolean("withTrash"))
@@ -79,7 +78,7 @@ async def get_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Respon
 
 
 @put("/v1.0/leads/{leadId:str}")
-async def update_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def update_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Change what is sent. contract: PUT /v1.0/leads/{leadId}"""
     body = await body_of(request, EditLeadRequest, default=EditLeadRequest())
     lead = await actions.edit_lead(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
@@ -87,7 +86,7 @@ async def update_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Res
 
 
 @delete("/v1.0/leads/{leadId:str}", status_code=200)
-async def trash_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def trash_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Move to the trash. The reason stands in the query, or in a JSON body. contract: seed 003, D20, D42"""
     query = Query(request)
     reason = query.text("reason") or await _reason(request)
@@ -102,16 +101,16 @@ async def _reason(request: AnyRequest) -> str:
 
 
 @post("/v1.0/leads/{leadId:str}/assignment", status_code=200)
-async def assign(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def assign(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Give roles on the lead; an object with `assignees`, or an array. contract: D4"""
-    body = await body_of(request, LeadAssignment | list[RoleAssignment])
+    body = await body_of(request, AnyAssignment)
     wishes = body.assignees if isinstance(body, LeadAssignment) else body
     lead = await assign_lead(tx, actor, Query(request).path_id("leadId"), wishes, region=_region(request))
     return answer({"leadId": lead.id})
 
 
 @post("/v1.0/leads/{leadId:str}/inquiry", status_code=200)
-async def update_inquiry(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def update_inquiry(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Set what the lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry"""
     body = await body_of(request, LeadInquiry)
     lead = await actions.set_inquiry(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
@@ -119,7 +118,7 @@ async def update_inquiry(request: AnyRequest, tx: Transaction, actor: Actor) -> 
 
 
 @post("/v1.0/leads/{leadId:str}/property", status_code=200)
-async def update_property(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def update_property(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Attach or change an address. contract: POST /v1.0/leads/{leadId}/property"""
     body = await body_of(request, LeadProperty)
     lead = await actions.set_property(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
@@ -127,7 +126,7 @@ async def update_property(request: AnyRequest, tx: Transaction, actor: Actor) ->
 
 
 @post("/v1.0/leads/assignee", status_code=200)
-async def preview_assignee(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def preview_assignee(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Say who would get this lead; stores nothing, takes no turn. contract: POST /v1.0/leads/assignee"""
     body = await body_of(request, LeadAssigneeRequest)
     if not (body.first_name or "").strip():
@@ -136,7 +135,7 @@ async def preview_assignee(request: AnyRequest, tx: Transaction, actor: Actor) -
         raise ParamEmailMustFill
     scope, owner_id = ownership(body, actor.team_id) or ("PERSONAL", actor.member_id)
     group_id = id_of("assignGroupId", body.assign_group_id)
-    chosen = await routing.preview(tx, actor.team_id, routing.Question(group_id, scope, owner_id, actor.member_id))
+    chosen = await routing.preview(tx, routing.Question(group_id, scope, owner_id, actor.member_id))
     member = await team.find_member(tx, chosen.member_id)
     if member is None:
         return answer([])
@@ -154,26 +153,26 @@ async def preview_assignee(request: AnyRequest, tx: Transaction, actor: Actor) -
 
 
 @get("/v1.0/teamFeatures/listTag")
-async def list_tags(tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_tags(tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the team's tags. contract: GET /v1.0/teamFeatures/listTag"""
     return answer([tag_response(tag) for tag in await queries.tags(tx, actor)])
 
 
 @get("/v1.0/teamFeatures/listCustomField")
-async def list_custom_fields(tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_custom_fields(tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the team's own lead fields. contract: GET /v1.0/teamFeatures/listCustomField"""
     return answer([custom_field_response(field) for field in await queries.custom_fields(tx, actor.team_id)])
 
 
 @post("/v1.0/teamFeatures/custom-field", status_code=200)
-async def add_custom_field(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def add_custom_field(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Add a field to the team's leads. contract: POST /v1.0/teamFeatures/custom-field"""
     await actions.add_custom_field(tx, await body_of(request, CustomAttribute))
     return answer("success")
 
 
 @get("/v1.0/teamFeatures/lead-pipelines")
-async def list_lead_pipelines(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_lead_pipelines(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the stages of the lead pipeline, paged from 0. contract: GET /v1.0/teamFeatures/lead-pipelines"""
     query = Query(request)
     page, size = query.integer("currPage", 0) or 0, query.integer("pageSize", 10) or 0
@@ -185,14 +184,14 @@ async def list_lead_pipelines(request: AnyRequest, tx: Transaction, actor: Actor
 
 
 @post("/rooftree/v1/leads/{leadId:str}/restore", status_code=200)
-async def restore_lead(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def restore_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Bring a lead back from the trash. Ours."""
     lead = await actions.restore_lead(tx, actor, Query(request).path_id("leadId"), region=_region(request))
     return answer({"leadId": lead.id})
 
 
 @get("/rooftree/v1/leads/{leadId:str}/duplicates")
-async def list_duplicates(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_duplicates(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the leads that share an e-mail address or phone number with this one. Ours."""
     lead_id = Query(request).path_id("leadId")
     view = await queries.visible_lead(tx, actor, lead_id)

@@ -156,7 +156,7 @@ def one_of(field: str, value: str | None, allowed: Sequence[str]) -> str | None:
     return value
 
 
-def id_of(field: str, value: LooseId | None | msgspec.UnsetType) -> int | None:
+def id_of(field: str, value: LooseId | msgspec.UnsetType | None) -> int | None:
     """Return an id; absent, null, blank and filler are None. Raises: InvalidParameter (20012)."""
     if value is None or value is UNSET:
         return None
@@ -230,7 +230,9 @@ def inquiry_document(
     contract: POST /v1.0/leads/{leadId}/inquiry. Raises: InvalidParameter (20012).
     """
     stamp = iso_z(now)
-    document = dict(old) if old else {**BLANK_INQUIRY, "id": inquiry_id, "leadUserId": lead_id, "createTime": stamp}
+    document: dict[str, Any] = (
+        dict(old) if old else {**BLANK_INQUIRY, "id": inquiry_id, "leadUserId": lead_id, "createTime": stamp}
+    )
     document["updateTime"] = stamp
     for field in ("price_min", "price_max", "bedrooms_min", "bedrooms_max"):
         _set(document, request, field, lambda value, name: _amount(f"inquiry.{name}", value))
@@ -271,7 +273,7 @@ def property_document(
     document = dict(old) if old else fresh
     for field in msgspec.structs.fields(LeadProperty):
         if field.name != "id":
-            _set(document, request, field.name, lambda value, name: _property_value(value, name))
+            _set(document, request, field.name, _property_value)
     return document
 
 

@@ -74,8 +74,17 @@ SORT_KEYS: Final[dict[str, SortKey]] = {
     "activityfavorites": SortKey("s.favorite_count", is_time=False),
     # What these would sort by does not exist yet, or (DeleteTime) is never listed: the id decides.
     **dict.fromkeys(
-        ("deletetime", "task", "hasdrip", "hasalert", "dripstatus", "dripopenrate")
-        + ("alertfrequency", "alertopenrate", "smartplanstatus"),
+        (
+            "deletetime",
+            "task",
+            "hasdrip",
+            "hasalert",
+            "dripstatus",
+            "dripopenrate",
+            "alertfrequency",
+            "alertopenrate",
+            "smartplanstatus",
+        ),
         _BY_ID,
     ),
 }
@@ -208,7 +217,8 @@ def _labelled(kind: str, names: list[str], args: Arguments) -> str:
     """Name the label's whole key: a tag's newest leads are then read off its index in order."""
     return (
         "EXISTS (SELECT FROM lead_label t WHERE t.team_id = $1 AND t.team_id = l.team_id "
-        f"AND t.kind = '{kind}' AND {among('t.name', names, args)} AND t.created_at = l.created_at AND t.lead_id = l.id)"
+        f"AND t.kind = '{kind}' AND {among('t.name', names, args)} "
+        "AND t.created_at = l.created_at AND t.lead_id = l.id)"
     )
 
 
@@ -229,8 +239,10 @@ def _role(role: RoleFilter, args: Arguments) -> str:
         return f"l.assigned_user_id = ANY ({ids})"
     if name == "lender":
         return f"l.lender_user_id = ANY ({ids})"
-    role_id = "-1" if name == "assistant" else (
-        f"(SELECT id FROM custom_role WHERE team_id = $1 AND lower(name) = {args.add(name)})"
+    role_id = (
+        "-1"
+        if name == "assistant"
+        else (f"(SELECT id FROM custom_role WHERE team_id = $1 AND lower(name) = {args.add(name)})")
     )
     return (
         "EXISTS (SELECT FROM lead_role r WHERE r.team_id = $1 AND r.lead_id = l.id "

@@ -159,7 +159,7 @@ def _opened(sealer: Sealer, scroll_id: str, actor: Actor, wanted: LeadFilter, or
     scroll = sealer.open(scroll_id, _Scroll)
     if scroll.member_id != actor.member_id:
         raise InvalidParameter("scrollId: belongs to somebody else.")
-    if wanted != LeadFilter() and wanted != scroll.wanted or order != Order() and order != scroll.order:
+    if (wanted != LeadFilter() and wanted != scroll.wanted) or (order != Order() and order != scroll.order):
         raise InvalidParameter("scrollId: was made for another filter or order; repeat those, or leave them out.")
     return scroll
 
@@ -254,7 +254,14 @@ async def count_leads(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
 def _is_tallied(wanted: LeadFilter) -> bool:
     """Whether every field that is set is one the tally's cells know."""
     known = replace(
-        wanted, stages=[], sources=[], assigned_user_ids=[], is_contacted=None, any_tags=[], all_tags=[], is_precise=False
+        wanted,
+        stages=[],
+        sources=[],
+        assigned_user_ids=[],
+        is_contacted=None,
+        any_tags=[],
+        all_tags=[],
+        is_precise=False,
     )
     return known == LeadFilter() and len(_tags(wanted)) <= 1
 
@@ -345,7 +352,8 @@ async def stage_names(tx: Transaction, stage_ids: list[int]) -> dict[int, str]:
 async def tags(tx: Transaction, actor: Actor) -> list[Tag]:
     """Return the team's tags and the caller's own, by name."""
     rows = await tx.fetch(
-        f"SELECT {columns(Tag)} FROM tag WHERE team_id = $1 AND (visible_type = 0 OR creator_user_id = $2) ORDER BY name",
+        f"""SELECT {columns(Tag)} FROM tag
+             WHERE team_id = $1 AND (visible_type = 0 OR creator_user_id = $2) ORDER BY name""",
         actor.team_id,
         actor.member_id,
     )

@@ -167,7 +167,9 @@ async def insert_stages(tx: Transaction, names: Sequence[str]) -> list[Stage]:
     return [Stage(*row) for row in rows]
 
 
-_INSERTED: Final = tuple(name for name in Lead.__struct_fields__ if name not in {"trashed_at", "trashed_by", "trash_reason"})
+_INSERTED: Final = tuple(
+    name for name in Lead.__struct_fields__ if name not in {"trashed_at", "trashed_by", "trash_reason"}
+)
 _PLACES: Final = ", ".join(f"${place}" for place in range(1, len(_INSERTED) + 1))
 _NEXT: Final = len(_INSERTED) + 1
 _TEAM, _ID, _CREATED = (f"${_INSERTED.index(name) + 1}" for name in ("team_id", "id", "created_at"))
@@ -177,7 +179,8 @@ WITH written AS (
     INSERT INTO lead ({", ".join(_INSERTED)}) VALUES ({_PLACES}) RETURNING team_id, {_CELL}),
 labelled AS (
     INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
-    SELECT {_TEAM}, kind, name, {_CREATED}, {_ID} FROM unnest(${_NEXT}::text[], ${_NEXT + 1}::text[]) AS t (kind, name)),
+    SELECT {_TEAM}, kind, name, {_CREATED}, {_ID}
+      FROM unnest(${_NEXT}::text[], ${_NEXT + 1}::text[]) AS t (kind, name)),
 reached AS (
     INSERT INTO lead_contact (team_id, kind, value, lead_id)
     SELECT {_TEAM}, kind, value, {_ID} FROM unnest(${_NEXT + 2}::text[], ${_NEXT + 3}::text[]) AS t (kind, value)),
@@ -273,7 +276,10 @@ async def _retally(tx: Transaction, old: Lead, new: Lead) -> None:
 
 
 async def replace_roles(tx: Transaction, lead: Lead, people: Sequence[tuple[int, int]]) -> None:
-    """Set who works a lead besides its agent: pairs of role id (0 shared, -1 assistant, -2 lender, or custom), member."""
+    """Set who works a lead besides its agent: pairs of role and member id.
+
+    Role ids: 0 shared agent, -1 assistant, -2 lender, or a custom role's.
+    """
     await tx.execute("DELETE FROM lead_role WHERE team_id = $1 AND lead_id = $2", lead.team_id, lead.id)
     await tx.execute(
         """INSERT INTO lead_role (team_id, lead_id, role_id, member_id)
@@ -349,11 +355,11 @@ SELECT count(*) FROM summed""",
 async def copy_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
     """Load many new leads by COPY, with all that finds them. Needs the owner's rights."""
     names = Lead.__struct_fields__
-    await tx.copy_records("lead", records=[tuple(getattr(lead, name) for name in names) for lead in leads], columns=names)
-    labels = [(lead.team_id, kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
     await tx.copy_records(
-        "lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id")
+        "lead", records=[tuple(getattr(lead, name) for name in names) for lead in leads], columns=names
     )
+    labels = [(lead.team_id, kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
+    await tx.copy_records("lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id"))
     contacts = [
         (lead.team_id, kind, value, lead.id)
         for lead in leads

@@ -179,6 +179,10 @@ class LeadAssignment(Struct, rename="camel"):
     assignees: list[RoleAssignment]
 
 
+#: What the assignment operation reads.
+AnyAssignment: Any = LeadAssignment | list[RoleAssignment]
+
+
 class LeadAssigneeRequest(LeadFields):
     """POST /v1.0/leads/assignee: any lead field may take part in the preview."""
 

@@ -17,9 +17,7 @@ async def queue_email(
     body: str,
 ) -> int:
     """Queue an e-mail, return its id. The caller has checked the lead's consent. Writes: message."""
-    return await store.insert_message(
-        tx, NewMessage(lead_id, sender_id, "email", purpose, recipient, subject, body)
-    )
+    return await store.insert_message(tx, NewMessage(lead_id, sender_id, "email", purpose, recipient, subject, body))
 
 
 async def notify_agent(

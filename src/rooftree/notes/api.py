@@ -8,15 +8,14 @@ from litestar.handlers import HTTPRouteHandler
 from rooftree.leads.queries import visible_lead
 from rooftree.notes import queries
 from rooftree.notes.wire import note_response
-from rooftree.platform.actor import Actor
-from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query
 
 
 @get("/v1.0/notes")
-async def list_notes(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_notes(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return all notes of a lead. contract: GET /v1.0/notes"""
     query = Query(request)
     lead_id = query.integer("leadId")

@@ -20,7 +20,8 @@ async def notes_of(tx: Transaction, lead_id: int, *, with_system: bool) -> list[
     """Return the notes of a lead that the caller may see: pinned first, then newest."""
     system = "" if with_system else " AND NOT n.is_system"
     rows = await tx.fetch(
-        f"""SELECT {columns(Note, "n")}, rtrim(c.first_name || ' ' || c.last_name), rtrim(e.first_name || ' ' || e.last_name)
+        f"""SELECT {columns(Note, "n")},
+                   rtrim(c.first_name || ' ' || c.last_name), rtrim(e.first_name || ' ' || e.last_name)
               FROM note n
               LEFT JOIN member c ON c.team_id = n.team_id AND c.id = n.creator_id
               LEFT JOIN member e ON e.team_id = n.team_id AND e.id = n.last_editor_id

@@ -19,6 +19,16 @@ Record = asyncpg.Record
 Argument = object
 
 SERVER_ROLE = "rooftree_server"
+#: What is raised when the server does not answer, or does not let us in.
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+)
 
 
 class Arguments(list["Argument"]):
@@ -28,7 +38,6 @@ class Arguments(list["Argument"]):
         """Append a value, return `$n`."""
         self.append(value)
         return f"${len(self)}"
-
 
 
 class CommitFailed(Exception):
@@ -215,10 +224,18 @@ async def _teach_json(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: b"\x01" + (value.encode() if isinstance(value, str) else bytes(value)),
-        decoder=lambda value: bytes(value[1:]),
+        encoder=_to_jsonb,
+        decoder=_from_jsonb,
         format="binary",
     )
+
+
+def _to_jsonb(value: bytes | str) -> bytes:
+    return b"\x01" + (value.encode() if isinstance(value, str) else bytes(value))
+
+
+def _from_jsonb(value: bytes) -> bytes:
+    return bytes(value[1:])
 
 
 @cache

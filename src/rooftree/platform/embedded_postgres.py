@@ -33,7 +33,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import asyncpg
@@ -78,8 +78,9 @@ class _Account:
         return self.uid != os.geteuid()
 
     @property
-    def process_options(self) -> dict[str, Any]:
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
+    def groups(self) -> list[int] | None:
+        """The supplementary groups that its processes keep: none of root's."""
+        return [] if self.is_other else None
 
     def take(self, path: Path) -> None:
         """Make a file or folder theirs."""
@@ -92,8 +93,8 @@ class _Account:
             return None
         for step in (*reversed(path.parents), path):
             info = step.stat()
-            mine = stat.S_IXUSR if info.st_uid == self.uid else stat.S_IXGRP if info.st_gid == self.gid else stat.S_IXOTH
-            if not info.st_mode & mine:
+            shift = 6 if info.st_uid == self.uid else 3 if info.st_gid == self.gid else 0
+            if not info.st_mode & (stat.S_IXOTH << shift):
                 return step
         return None
 
@@ -302,7 +303,7 @@ def _site(data_dir: Path) -> _Site:
     account = _account(data_dir / "cluster")
     if obstacle := account.obstacle(data_dir):
         raise EmbeddedPostgresError(
-            f"PostgreSQL does not run as root, so it runs as {account.name}, and {obstacle} is closed to {account.name}: "
+            f"PostgreSQL does not run as root but as {account.name}, and {obstacle} is closed to {account.name}: "
             f"the data directory {data_dir} cannot be used. Set ROOFTREE_DATA_DIR to a folder elsewhere "
             f"(for root: {default_data_dir()}), or run Rooftree as an ordinary user."
         )
@@ -336,7 +337,8 @@ def _named_account() -> _Account:
             entry = pwd.getpwnam(name)
             return _Account(entry.pw_uid, entry.pw_gid, name)
     raise EmbeddedPostgresError(
-        f"PostgreSQL does not run as root, and none of the accounts {', '.join(_ACCOUNTS)} exists. Add one: useradd rooftree"
+        f"PostgreSQL does not run as root, and none of the accounts {', '.join(_ACCOUNTS)} exists. "
+        "Add one: useradd rooftree"
     )
 
 
@@ -443,10 +445,10 @@ async def _initialise(site: _Site) -> None:
 
 def _initdb_options(major: int) -> list[str]:
     """UTF-8, sorted by code point; upper and lower case beyond ASCII where the version offers it without ICU."""
-    options = ["--username", _SUPERUSER, "--encoding", "UTF8", "--auth", "trust", "--data-checksums", "--no-instructions"]
+    options = [f"--username={_SUPERUSER}", "--encoding=UTF8", "--auth=trust", "--data-checksums", "--no-instructions"]
     if major >= 17:
-        return [*options, "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
-    return [*options, "--locale-provider", "libc", "--locale", "C.UTF-8" if sys.platform == "linux" else "C"]
+        return [*options, "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return [*options, "--locale-provider=libc", "--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]
 
 
 async def _run(site: _Site, program: str, *args: str) -> None:
@@ -460,7 +462,9 @@ async def _run(site: _Site, program: str, *args: str) -> None:
         cwd="/",
         env=_ENVIRONMENT,
         check=False,
-        **site.account.process_options,
+        user=site.account.uid if site.account.is_other else None,
+        group=site.account.gid if site.account.is_other else None,
+        extra_groups=site.account.groups,
     )
     if ended.returncode:
         words = ended.stdout.decode(errors="replace").strip()
@@ -528,9 +532,10 @@ def _configuration(site: _Site, shared_buffers_mb: int) -> str:
         "log_rotation_size": "10MB",
         "log_line_prefix": "%m [%p] %q%u@%d ",
     }
-    lines = (f"{name} = {_quoted(value)}" for name, value in values.items())
-    custom = _quoted(site.data_dir / "custom.conf")
-    return "\n".join(("# Written at each start. Your own settings: custom.conf beside it.", *lines, f"include_if_exists {custom}", ""))
+    lines = ["# Written at each start. Your own settings: custom.conf beside it."]
+    lines += [f"{name} = {_quoted(value)}" for name, value in values.items()]
+    lines += [f"include_if_exists {_quoted(site.data_dir / 'custom.conf')}", ""]
+    return "\n".join(lines)
 
 
 def _quoted(value: object) -> str:
@@ -559,13 +564,7 @@ async def _launch(site: _Site) -> "subprocess.Popen[bytes]":
 def _spawn(site: _Site) -> "subprocess.Popen[bytes]":
     with (site.data_dir / "startup.log").open("wb") as output:
         return subprocess.Popen(
-            [
-                site.bin_dir / "postgres",
-                "-D",
-                site.cluster,
-                "-c",
-                f"config_file={site.data_dir / 'postgresql.conf'}",
-            ],
+            [site.bin_dir / "postgres", "-D", site.cluster, "-c", f"config_file={site.data_dir / 'postgresql.conf'}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -573,7 +572,9 @@ def _spawn(site: _Site) -> "subprocess.Popen[bytes]":
             env=_ENVIRONMENT,
             start_new_session=True,  # Ctrl-C is for us: we stop the server when its last client is gone
             preexec_fn=_tie_to_parent(),  # noqa: PLW1509 - one prctl call, which takes no lock
-            **site.account.process_options,
+            user=site.account.uid if site.account.is_other else None,
+            group=site.account.gid if site.account.is_other else None,
+            extra_groups=site.account.groups,
         )
 
 

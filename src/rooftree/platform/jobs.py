@@ -32,7 +32,7 @@ async def _repeat(owner: Database, timer: Timer, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await timer.handler(owner)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the next time may do better
             _log.exception("timer failed", timer=timer.name)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), timer.every_seconds)

@@ -95,9 +95,7 @@ def _check_version(connection: asyncpg.Connection) -> None:
         raise SchemaError(f"PostgreSQL {version.major} is too old: Rooftree needs 15 or newer.")
 
 
-async def _missing(
-    connection: asyncpg.Connection, migrations: Sequence[Migration]
-) -> list[Migration]:
+async def _missing(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> list[Migration]:
     rows = await connection.fetch("SELECT name, checksum FROM schema_migration ORDER BY name")
     applied: dict[str, str] = {row["name"]: row["checksum"] for row in rows}
     known = {migration.name for migration in migrations}
@@ -119,7 +117,9 @@ async def is_empty(dsn: str) -> bool:
     """Whether no table of ours is there yet."""
     connection = await asyncpg.connect(dsn, timeout=30)
     try:
-        return await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL")
+        return await connection.fetchval(
+            "SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL"
+        )
     finally:
         await connection.close()
 

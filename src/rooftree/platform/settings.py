@@ -48,9 +48,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is logged.")
     ] = "info"
-    log_format: Annotated[
-        Literal["console", "json"], Meta(description="For people, or a JSON object a line.")
-    ] = "console"
+    log_format: Annotated[Literal["console", "json"], Meta(description="For people, or a JSON object a line.")] = (
+        "console"
+    )
 
     @property
     def data_path(self) -> Path:

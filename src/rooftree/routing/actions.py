@@ -1,13 +1,19 @@
 """Choosing an agent."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from msgspec import Struct
 
 from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter
 from rooftree.routing import queries, rules, store
-from rooftree.routing.rules import Question as Question
+from rooftree.routing.rules import Question
+
+__all__ = ["Assignment", "Question", "assign", "preview", "reason_details"]
+
+_FIRST_PAUSE_SECONDS: Final = 0.001
+_LONGEST_PAUSE_SECONDS: Final = 0.02
 
 
 class Assignment(Struct, frozen=True):
@@ -19,7 +25,7 @@ class Assignment(Struct, frozen=True):
     considered: list[int]  #: who stood in line
 
 
-async def assign(tx: Transaction, team_id: int, question: Question) -> Assignment:
+async def assign(tx: Transaction, question: Question) -> Assignment:
     """Choose an agent and take their turn, in the caller's transaction: rolled back, it was never taken.
 
     A lead is never without an agent: the office's line, the company's, the caller, the owner of the team.
@@ -34,7 +40,7 @@ async def assign(tx: Transaction, team_id: int, question: Question) -> Assignmen
     return await _fallen_back(tx, question)
 
 
-async def preview(tx: Transaction, team_id: int, question: Question) -> Assignment:
+async def preview(tx: Transaction, question: Question) -> Assignment:
     """Say whom `assign` would choose now; take no turn. contract: POST /v1.0/leads/assignee"""
     for scope in await _scopes(tx, question):
         name = rules.scope_name(scope)
@@ -62,14 +68,18 @@ async def _scopes(tx: Transaction, question: Question) -> list[int]:
 
 
 async def _turn(tx: Transaction, name: str, scope: int) -> store.Turn:
-    """Take a turn; where nobody is free at once, let newcomers in or wait, and look again."""
-    turn = await store.take_turn(tx, name, scope)
-    while turn.member_id is None and turn.agent_ids:
+    """Take a turn; let newcomers in, and while everybody who is next is being served, look again shortly.
+
+    Waiting for a row lock instead could deadlock: a row that was taken a moment ago stays locked by whoever then
+    finds it is no longer next. Looking again cannot, for who holds such a row may take it when its turn comes.
+    """
+    pause = _FIRST_PAUSE_SECONDS
+    while (turn := await store.take_turn(tx, name, scope)).member_id is None and turn.agent_ids:
         if turn.has_newcomers:
             await store.let_in(tx, name, turn.agent_ids)
-            turn = await store.take_turn(tx, name, scope)
-        else:
-            turn = await store.take_turn(tx, name, scope, is_waiting=True)
+            continue
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     return turn
 
 

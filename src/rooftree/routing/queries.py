@@ -6,8 +6,12 @@ from rooftree.routing.rules import COMPANY
 
 async def agents_of(tx: Transaction, scope: int) -> list[int]:
     """Return the active agents of the company, or of an office and those below it, by id."""
-    offices = "" if scope == COMPANY else """ AND office_id IN (
+    offices = (
+        ""
+        if scope == COMPANY
+        else """ AND office_id IN (
         SELECT o.id FROM office o WHERE o.team_id = $1 AND (o.id = $2 OR $2 = ANY (o.ancestor_ids)))"""
+    )
     args = [tx.team_id] if scope == COMPANY else [tx.team_id, scope]
     rows = await tx.fetch(
         f"SELECT id FROM member WHERE team_id = $1 AND role = 'agent' AND status = 'active'{offices} ORDER BY id", *args
@@ -35,7 +39,9 @@ async def fallback(tx: Transaction, caller_id: int) -> tuple[str, int]:
 
 async def turns_of(tx: Transaction, scope: str) -> dict[int, int]:
     """Return how many turns each agent of a line has had."""
-    rows = await tx.fetch("SELECT member_id, turns FROM routing_turn WHERE team_id = $1 AND scope = $2", tx.team_id, scope)
+    rows = await tx.fetch(
+        "SELECT member_id, turns FROM routing_turn WHERE team_id = $1 AND scope = $2", tx.team_id, scope
+    )
     return {row["member_id"]: row["turns"] for row in rows}
 
 

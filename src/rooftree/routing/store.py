@@ -35,7 +35,7 @@ free AS MATERIALIZED (
      WHERE t.team_id = $1 AND t.scope = $2 AND t.turns = (SELECT min(turns) FROM line)
        AND t.member_id IN (SELECT id FROM agents)
        AND (SELECT count(*) FROM line) = (SELECT count(*) FROM agents)
-     ORDER BY t.member_id LIMIT 1 FOR UPDATE {{wait}}),
+     ORDER BY t.member_id LIMIT 1 FOR UPDATE SKIP LOCKED),
 taken AS (
     UPDATE routing_turn t SET turns = t.turns + 1 FROM free
      WHERE t.team_id = $1 AND t.scope = $2 AND t.member_id = free.member_id RETURNING t.member_id)
@@ -45,13 +45,12 @@ SELECT (SELECT member_id FROM taken) AS member_id,
        (SELECT count(*) FROM line) < (SELECT count(*) FROM agents) AS has_newcomers"""
 
 
-async def take_turn(tx: Transaction, scope: str, office_id: int, *, is_waiting: bool = False) -> Turn:
-    """Give the next free agent of a line a turn; office_id -1 is the company.
+async def take_turn(tx: Transaction, scope: str, office_id: int) -> Turn:
+    """Give the next free agent of a line a turn; office_id -1 is the company. Never waits for a lock.
 
-    No member: the line is empty, or has newcomers without a row, or all who are next are being served right now;
-    `is_waiting` then waits for one of those, after which the line must be looked at anew.
+    No member: the line is empty, or has newcomers without a row, or all who are next are being served right now.
     """
-    row = await tx.fetchrow(_TAKE.format(wait="" if is_waiting else "SKIP LOCKED"), tx.team_id, scope, office_id)
+    row = await tx.fetchrow(_TAKE, tx.team_id, scope, office_id)
     assert row is not None
     return Turn(row["member_id"], row["name"], row["agent_ids"], row["has_newcomers"])
 

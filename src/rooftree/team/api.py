@@ -11,6 +11,7 @@ from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query
 from rooftree.platform.pages import metadata
 from rooftree.team import queries
@@ -22,13 +23,13 @@ MAX_LIMIT: Final = 1000
 
 
 @get("/v1.0/me")
-async def get_me(tx: Transaction, actor: Actor) -> Response[bytes]:
+async def get_me(tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the caller. contract: GET /v1.0/me"""
     return await _one(tx, actor, await queries.find_member(tx, actor.member_id))
 
 
 @get("/v1.0/members")
-async def list_members(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_members(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the members of the team, of these offices if any are named. contract: GET /v1.0/members"""
     query = Query(request)
     limit, offset = query.integer("limit", 25) or 0, max(query.integer("offset", 0) or 0, 0)
@@ -49,14 +50,14 @@ async def list_members(request: AnyRequest, tx: Transaction, actor: Actor) -> Re
 
 
 @get("/v1.0/members/{account:str}")
-async def get_member_by_account(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def get_member_by_account(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return a member by login. contract: GET /v1.0/members/{account}"""
     member = await queries.member_by_email(tx, Query(request).path_text("account"))
     return await _one(tx, actor, member if member and member.status != "invited" else None)
 
 
 @get("/v1.0/users/{userId:str}")
-async def get_member_by_id(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def get_member_by_id(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return a member by user id. contract: GET /v1.0/users/{userId}"""
     user_id = Query(request).path_id("userId")
     return await _one(tx, actor, await queries.find_member(tx, user_id) if user_id else None)

@@ -67,7 +67,15 @@ async def count(tx: Transaction, lead_id: int, kind: Kind, happened_at: datetime
 async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") -> None:
     """Load many entries by COPY: pairs of who did it and what. Needs the owner's rights; announces nothing."""
     records = [
-        (tx.team_id, entry.lead_id, entry.id, entry.kind, entry.happened_at, actor_id, msgspec.json.encode(entry.details))
+        (
+            tx.team_id,
+            entry.lead_id,
+            entry.id,
+            entry.kind,
+            entry.happened_at,
+            actor_id,
+            msgspec.json.encode(entry.details),
+        )
         for actor_id, entry in entries
     ]
     columns = ("team_id", "lead_id", "id", "kind", "happened_at", "actor_id", "details")
@@ -78,9 +86,9 @@ async def summarise(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Ki
     """Make the summaries of leads that have none from their entries, for the counters of these kinds."""
     names = sorted({name for kind in kinds for name in kind.counters})
     moments = sorted({name for kind in kinds for name in kind.moments})
-    sums = [
-        f"nullif(count(*) FILTER (WHERE kind IN ({_listed(kinds, name)})), 0)" for name in names
-    ] + [f"max(happened_at) FILTER (WHERE kind IN ({_listed(kinds, name)}))" for name in moments]
+    sums = [f"nullif(count(*) FILTER (WHERE kind IN ({_listed(kinds, name)})), 0)" for name in names] + [
+        f"max(happened_at) FILTER (WHERE kind IN ({_listed(kinds, name)}))" for name in moments
+    ]
     listed = _listed(kinds, None)
     await tx.execute(
         f"""INSERT INTO timeline_summary (team_id, lead_id, {", ".join(names + moments)})

@@ -7,16 +7,15 @@ from litestar.handlers import HTTPRouteHandler
 
 from rooftree.leads.queries import visible_lead
 from rooftree.leads.rules import full_name
-from rooftree.platform.actor import Actor
-from rooftree.platform.database import Transaction
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query
 from rooftree.transactions import queries
 from rooftree.transactions.wire import transaction_response
 
 
 @get("/v1.0/leads/{leadId:str}/transactions")
-async def list_transactions(request: AnyRequest, tx: Transaction, actor: Actor) -> Response[bytes]:
+async def list_transactions(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return all transactions of a lead. contract: GET /v1.0/leads/{leadId}/transactions"""
     view = await visible_lead(tx, actor, Query(request).path_id("leadId"), is_managing=True)
     name = full_name(view.lead.first_name, view.lead.last_name)

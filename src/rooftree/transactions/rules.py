@@ -11,7 +11,7 @@ def placed(
     An unknown type (case counts) is the first pipeline's, an unknown status (it does not) the type's first stage.
     contract: behaviour.md 14
     """
-    kind = wanted_type if wanted_type in pipelines else next(iter(pipelines))
+    kind = wanted_type if wanted_type and wanted_type in pipelines else next(iter(pipelines))
     stages = pipelines[kind]
     by_name = {stage.lower(): stage for stage in stages}
     return kind, by_name.get((wanted_status or "").strip().lower(), stages[0])

@@ -9,8 +9,8 @@ import msgspec
 from litestar import HttpMethod, route
 from litestar.handlers import HTTPRouteHandler
 
-from rooftree.platform.database import Transaction
 from rooftree.platform.errors import NotYetServed
+from rooftree.platform.http.dependencies import Tx
 
 _METHODS: Final = {"get", "post", "put", "delete", "patch"}
 
@@ -39,7 +39,7 @@ def not_yet_served(served: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]
 
 
 def _refusing(path: str, methods: Iterable[HttpMethod]) -> HTTPRouteHandler:
-    async def refuse(tx: Transaction) -> None:
+    async def refuse(tx: Tx) -> None:  # noqa: ARG001 - opening it asks for the credential
         raise NotYetServed(f"{path} is part of the contract but not served by this version of Rooftree.")
 
     return route(path.replace("}", ":str}"), http_method=list(methods), name=f"not yet served {path}")(refuse)

@@ -1,6 +1,6 @@
 """The one place that turns refusals and accidents into the contract's error body. contract: errors.md 1."""
 
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from rooftree.platform.database import DATABASE_AWAY
 from rooftree.platform.errors import (
     ApiError,
     BodyTooLarge,
@@ -22,13 +23,7 @@ from rooftree.platform.http.reading import AnyRequest
 
 _log: Final = structlog.get_logger("rooftree.http")
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {404: NotFound, 405: MethodNotAllowed, 413: BodyTooLarge}
-_AWAY: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-)
+_AWAY: Final = (*DATABASE_AWAY, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 def envelope(error: ApiError, headers: dict[str, str] | None = None) -> Response[bytes]:

@@ -60,9 +60,7 @@ async def llms() -> Response[str]:
 
 
 def _summaries(contract: dict[str, Any]) -> list[str]:
-    return [
-        f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods
-    ]
+    return [f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods]
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [healthz, readyz, metrics, openapi, api_page, llms]

@@ -1,0 +1,70 @@
+"""The tally is exact, whatever happens to leads and whenever it is added up."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from tests.support.client import Client
+from tests.support.make import Make
+from tests.support.people import People
+
+from rooftree.leads import store
+from rooftree.platform.database import Database
+
+
+async def _counted(make: Make, team_id: int) -> dict[tuple[Any, ...], int]:
+    rows = await make.rows(
+        f"""SELECT t.tag, {", ".join(f"l.{name}" for name in store.CELL)}, count(*)
+              FROM lead l, LATERAL (
+                   SELECT '' AS tag UNION ALL SELECT e ->> 'tagName' FROM jsonb_array_elements(l.tags) e) t
+             WHERE l.team_id = $1 AND l.trashed_at IS NULL GROUP BY {", ".join(str(n) for n in range(1, 9))}""",
+        team_id,
+    )
+    return {tuple(row)[:-1]: row[-1] for row in rows}
+
+
+async def _tallied(make: Make, team_id: int) -> dict[tuple[Any, ...], int]:
+    names = ", ".join(("tag", *store.CELL))
+    rows = await make.rows(
+        f"""SELECT {names}, sum(amount)::bigint FROM lead_tally
+             WHERE team_id = $1 GROUP BY {names} HAVING sum(amount) <> 0""",
+        team_id,
+    )
+    return {tuple(row)[:-1]: row[-1] for row in rows}
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_the_tally_agrees_with_the_leads(
+    client: Client, make: Make, people: People, owner_db: Database, seed: int
+) -> None:
+    dice = random.Random(seed)
+    olive, team_id = client.as_(people.olive), people.olive.team_id
+    made: list[int] = []
+
+    async def change() -> None:
+        lead_id = dice.choice(made)
+        verb = dice.choice(("stage", "tags", "hide", "owner", "trash", "restore", "assign"))
+        url = f"/v1.0/leads/{lead_id}"
+        await {
+            "stage": lambda: olive.send("PUT", url, {"stage": dice.choice(("Active", "Pending"))}),
+            "tags": lambda: olive.send("PUT", url, {"tags": dice.sample("abc", 2)}),
+            "hide": lambda: olive.send("PUT", url, {"isHidden": dice.random() < 0.5}),
+            "owner": lambda: olive.send("PUT", url, {"ownershipScope": "TEAM", "source": dice.choice(("x", "y"))}),
+            "trash": lambda: olive.send("DELETE", f"{url}?reason=x"),
+            "restore": lambda: olive.send("POST", f"/rooftree{url.replace('1.0', '1')}/restore"),
+            "assign": lambda: olive.send("PUT", url, {"assignedUserId": people.otto.id}),
+        }[verb]()
+
+    async def compact() -> None:
+        async with owner_db.transaction(team_id) as tx:
+            await store.compact_tally(tx)
+
+    for _ in range(6):
+        made += await asyncio.gather(*(make.lead(by=people.olive, tags=["a"]) for _ in range(4)))
+        await asyncio.gather(*(change() for _ in range(10)), compact(), compact())
+        assert await _tallied(make, team_id) == await _counted(make, team_id)
+    await compact()
+    assert await _tallied(make, team_id) == await _counted(make, team_id)
+    cells = await make.rows("SELECT count(*) FROM lead_tally WHERE team_id = $1", team_id)
+    assert cells[0][0] == len(await _counted(make, team_id))

@@ -1,0 +1,99 @@
+"""Checks answers against contract/openapi.json."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+
+CONTRACT = Path(__file__).parents[2] / "contract"
+#: Statuses that any operation may give. contract: errors.md 7 and 8
+GENERAL = {400, 401, 404, 405, 413, 429, 500, 501, 503}
+ERROR_KEYS = {"code", "message", "errorCode", "errorMsg", "name"}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The contract."""
+    return msgspec.json.decode((CONTRACT / "openapi.json").read_bytes())
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    ordered = sorted(document()["paths"], key=lambda path: path.count("{"))
+    return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in ordered]
+
+
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
+    """The operation that a request names, None when it is not the contract's."""
+    for pattern, template in _patterns():
+        if pattern.fullmatch(path.rstrip("/")) and method.lower() in document()["paths"][template]:
+            return document()["paths"][template][method.lower()]
+    return None
+
+
+def check_answer(method: str, path: str, status: int, content_type: str, body: bytes) -> None:
+    """Fail when an answer is not what the contract promises."""
+    assert status < 500 or status in (501, 503), f"{method} {path}: {status} {body[:500]!r}"
+    assert status != 422, "a validation error is 400"
+    assert content_type.startswith("application/json"), f"{method} {path}: {content_type}"
+    content = msgspec.json.decode(body)
+    if status >= 400:
+        _check_error(content)
+        return
+    operation = operation_of(method, path)
+    if operation is None:
+        return
+    assert str(status) in operation["responses"], f"{method} {path}: {status} is not declared"
+    schema = operation["responses"][str(status)].get("content", {}).get("application/json", {}).get("schema")
+    if schema:
+        _validator(msgspec.json.encode(schema)).validate(content)
+        _check_keys(schema, content, f"{method} {path}")
+
+
+def _check_error(content: Any) -> None:
+    assert isinstance(content, dict)
+    assert content.keys() == ERROR_KEYS
+    assert isinstance(content["code"], int)
+    assert content["message"]
+    assert isinstance(content["message"], str)
+    assert (content["errorCode"], content["errorMsg"]) == (content["code"], content["message"])
+
+
+@cache
+def _validator(schema: bytes) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(_lenient(msgspec.json.decode(schema)))
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        return document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _lenient(schema: dict[str, Any]) -> dict[str, Any]:
+    """Every property may be null (behaviour.md 1.1); formats of the generator are not checked."""
+    schema = _resolved(schema)
+    found = {key: value for key, value in schema.items() if key in {"type", "enum", "required", "minimum", "maximum"}}
+    if "properties" in schema:
+        found["properties"] = {
+            name: {"anyOf": [{"type": "null"}, _lenient(value)]} for name, value in schema["properties"].items()
+        }
+    if "items" in schema:
+        found["items"] = _lenient(schema["items"])
+    return found
+
+
+def _check_keys(schema: dict[str, Any], content: Any, where: str) -> None:
+    """Every documented key is there, null when unset; `scrollId` is left out at the end of a scroll."""
+    schema = _resolved(schema)
+    if isinstance(content, list) and "items" in schema:
+        for item in content[:3]:
+            _check_keys(schema["items"], item, where)
+    if isinstance(content, dict) and "properties" in schema:
+        missing = schema["properties"].keys() - content.keys() - {"scrollId"}
+        assert not missing, f"{where}: keys left out: {sorted(missing)}"
+        for name, value in schema["properties"].items():
+            _check_keys(value, content.get(name), f"{where}.{name}")

@@ -1,0 +1,59 @@
+"""Makes what a test needs, through the front door where there is one."""
+
+from typing import Any
+
+import msgspec
+
+from rooftree.leads.actions import audience, create_lead
+from rooftree.leads.queries import managed_lead
+from rooftree.leads.wire import LeadRequest
+from rooftree.platform.actor import Actor
+from rooftree.platform.database import Database
+from rooftree.platform.http.reading import decode
+from rooftree.timeline.actions import Entry, record
+from tests.support.client import Client
+from tests.support.people import People, Person
+
+
+class Make:
+    """Leads, and what happened to them."""
+
+    def __init__(self, client: Client, people: People, owner_db: Database) -> None:
+        self._client = client
+        self._people = people
+        self._owner_db = owner_db
+
+    async def lead(self, *, by: Person | None = None, **fields: Any) -> int:
+        """Create a lead over HTTP; a first name is given unless one is."""
+        client = self._client.as_(by) if by else self._client
+        return (await client.ok("POST", "/v1.0/leads", {"firstName": "T", **fields}))["leadId"]
+
+    async def lead_with_id(self, lead_id: int, by: Person, **fields: Any) -> int:
+        """Create a lead that keeps a given id, as an import does."""
+        request = decode(msgspec.json.encode({"firstName": "T", **fields}), LeadRequest)
+        async with self._owner_db.transaction(by.team_id) as tx:
+            lead = await create_lead(tx, actor_for(by), request, region="US", lead_id=lead_id)
+        return lead.id
+
+    async def happening(self, lead_id: int, kind: str, by: Person, **fields: Any) -> None:
+        """Let something happen to a lead."""
+        async with self._owner_db.transaction(by.team_id) as tx:
+            lead = await managed_lead(tx, actor_for(by, role="owner"), lead_id)
+            entry = Entry(kind, lead_id, fields.pop("details", {}), **fields)
+            await record(tx, actor_for(by), [entry], audience=audience(lead))
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        """Look behind the door, with the owner's rights."""
+        async with self._owner_db.unscoped() as tx:
+            return await tx.fetch(sql, *args)
+
+    async def change(self, sql: str, *args: Any) -> None:
+        """Change something no operation changes yet, with the owner's rights."""
+        async with self._owner_db.unscoped() as tx:
+            await tx.execute(sql, *args)
+
+
+def actor_for(person: Person, role: str = "agent") -> Actor:
+    """The actor a person's key would give."""
+    offices = [person.office_id] if person.office_id else []
+    return Actor(person.team_id, person.id, role, person.office_id, offices, [person.id], "UTC")
