@@ -54,6 +54,7 @@ _KEPT_LOGS: Final = 10
 #: How long `start` waits for a command that is about to leave, and `connect_or_start` for a server that recovers.
 LOCK_WAIT_SECONDS = 3.0
 ANSWER_WAIT_SECONDS = 60.0
+_SHARED_MEMORY_SECONDS: Final = 10
 _POLL_SECONDS: Final = 0.02
 
 
@@ -548,6 +549,18 @@ def _quoted(value: object) -> str:
 async def _launch(site: _Site) -> "subprocess.Popen[bytes]":
     """Start the server, wait until it answers, and see to its role and database."""
     await _end_predecessor(site)
+    deadline = time.monotonic() + _SHARED_MEMORY_SECONDS
+    while True:
+        try:
+            return await _launch_once(site)
+        except EmbeddedPostgresError as error:
+            # A killed process is gone from the process list before the kernel has taken its shared memory apart.
+            if "shared memory block" not in str(error) or time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _launch_once(site: _Site) -> "subprocess.Popen[bytes]":
     process = _spawn(site)
     try:
         while not await _answers(site.admin_dsn):

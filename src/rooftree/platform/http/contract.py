@@ -9,6 +9,7 @@ import msgspec
 from litestar import HttpMethod, route
 from litestar.handlers import HTTPRouteHandler
 
+import rooftree
 from rooftree.platform.errors import NotYetServed
 from rooftree.platform.http.dependencies import Tx
 
@@ -16,14 +17,27 @@ _METHODS: Final = {"get", "post", "put", "delete", "patch"}
 
 
 @cache
+def contract() -> dict[str, Any]:
+    """Return the OpenAPI document of the contract as it was given to us."""
+    return _packaged("openapi.json")
+
+
+@cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document of the contract, extended by our own operations."""
-    return msgspec.json.decode(resources.files("rooftree").joinpath("contract", "openapi.json").read_bytes())
+    """Return the contract with our own operations (/rooftree/...), as /openapi.json shows it."""
+    whole = msgspec.json.decode(msgspec.json.encode(contract()))
+    whole["info"] = {**whole["info"], "title": "Rooftree", "version": rooftree.__version__}
+    whole["paths"] |= _packaged("extensions.json")["paths"]
+    return whole
+
+
+def _packaged(name: str) -> dict[str, Any]:
+    return msgspec.json.decode(resources.files("rooftree").joinpath("contract", name).read_bytes())
 
 
 def operations() -> Iterator[tuple[str, str]]:
     """Yield each operation of the contract as (`GET`, `/v1.0/leads/{leadId}`)."""
-    for path, methods in document()["paths"].items():
+    for path, methods in contract()["paths"].items():
         for method in methods.keys() & _METHODS:
             yield method.upper(), path
 

@@ -1,5 +1,6 @@
 """The one place that turns refusals and accidents into the contract's error body. contract: errors.md 1."""
 
+import re
 from typing import Final
 
 import asyncpg
@@ -7,6 +8,7 @@ import msgspec
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 from litestar.types import ExceptionHandlersMap
 
 from rooftree.platform.database import DATABASE_AWAY
@@ -52,8 +54,20 @@ def _framework(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     kind = _BY_STATUS.get(error.status_code, InvalidParameter)
     if error.status_code >= 500:
         return _unforeseen(request, error)
-    headers = {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else None
-    return envelope(kind(), headers)
+    return envelope(kind(), {"Allow": _allowed_methods(request)} if kind is MethodNotAllowed else None)
+
+
+def _allowed_methods(request: AnyRequest) -> str:
+    """Return the methods of the path that was asked for; a literal path counts before one with parameters."""
+    path = request.scope["path"].rstrip("/")
+    matching = [
+        route
+        for route in request.app.routes
+        if isinstance(route, HTTPRoute)
+        and re.fullmatch(re.sub(r"\{[^/]+\}", "[^/]+", route.path_format.replace(".", r"\.")), path)
+    ]
+    best = min(matching, key=lambda route: len(route.path_parameters), default=None)
+    return ", ".join(sorted(str(method) for method in best.methods)) if best else ""
 
 
 def _unforeseen(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -1,0 +1,118 @@
+"""The curl examples of the seeds, byte for byte but for host and token."""
+
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from tests.conftest import fresh_database
+from tests.support.client import Client
+from tests.support.make import Make
+from tests.support.people import People, settle
+
+from rooftree.app import create_app
+from rooftree.leads.actions import add_custom_field
+from rooftree.leads.wire import CustomAttribute
+from rooftree.platform.database import Database
+from rooftree.platform.secret import shared_secret
+from rooftree.platform.settings import Settings
+
+PRINTED = Path(__file__).parent / "printed"
+AGENT, LEAD = 10000000514, 563172647619608
+
+
+@pytest.fixture
+async def printed(server_dsn: str) -> AsyncIterator[tuple[Client, Make, People]]:
+    """A database of its own, in which the printed lead and agent have their printed ids."""
+    dsn = await fresh_database(server_dsn)
+    owner_db = await Database.connect(dsn, min_size=0, max_size=2, server_role=False)
+    database = await Database.connect(dsn, min_size=0, max_size=2)
+    secret = await shared_secret(owner_db)
+    people = await settle(owner_db, secret, adam_id=AGENT)
+    async with Client(create_app(Settings(), database, secret)) as client:
+        caller = client.as_(people.adam)
+        make = Make(caller, people, owner_db)
+        await make.lead_with_id(LEAD, people.adam, tags=["old"])
+        async with owner_db.transaction(people.adam.team_id) as tx:
+            await add_custom_field(tx, CustomAttribute(attribute_name="Budget", attribute_type="text"))
+        yield caller, make, people
+    await database.close()
+    await owner_db.close()
+
+
+async def _run(client: Client, people: People, name: str) -> httpx.Response:
+    """Send what curl would send."""
+    text = (PRINTED / f"{name}.txt").read_text()
+    words = shlex.split(text.replace("\\\n", " "))
+    assert words.pop(0) == "curl"
+    method, url, headers, body = "", "", {}, None
+    while words:
+        word = words.pop(0)
+        if word in ("-X", "--request"):
+            method = words.pop(0)
+        elif word in ("-H", "--header"):
+            key, _, value = words.pop(0).partition(": ")
+            headers[key] = value
+        elif word in ("-d", "--data"):
+            body = words.pop(0).encode()
+        elif word == "--url":
+            url = words.pop(0)
+        else:
+            url = word
+    headers["Authorization"] = f"Bearer {people.adam.key}"
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    return await client.send(method or ("POST" if body else "GET"), path, content=body, headers=headers)
+
+
+async def test_the_guide_runs_as_printed(printed: tuple[Client, Make, People]) -> None:
+    """S3-02, S3-13, S3-14, S3-29, S3-34, S3-38."""
+    client, _, people = printed
+    created = await _run(client, people, "003_create")
+    assert (created.status_code, list(created.json())) == (200, ["leadId"])
+    assert (await _run(client, people, "003_retrieve")).json()["lead"]["leadId"] == LEAD
+    listed = (await _run(client, people, "003_list")).json()
+    assert {lead["leadId"] for lead in listed["leads"]} == {LEAD, created.json()["leadId"]}
+    assert (await _run(client, people, "003_update")).json() == {"leadId": LEAD}
+    lead = await client.lead(LEAD)
+    assert (lead["stage"], [tag["tagName"] for tag in lead["tags"]]) == ("Contacted", ["follow-up"])
+    assert (await _run(client, people, "003_assign")).json() == {"leadId": LEAD}
+    assert (await client.lead(LEAD))["assignedUserId"] == AGENT
+    assert (await _run(client, people, "003_delete")).json() == {"deleted": True, "leadId": str(LEAD)}
+    assert (await _run(client, people, "003_retrieve")).status_code == 404
+
+
+async def test_s4_01_the_reference_page_runs_as_printed(printed: tuple[Client, Make, People]) -> None:
+    client, make, people = printed
+    answer = await _run(client, people, "004_create")
+    assert answer.status_code == 200, answer.text
+    lead = await client.lead(answer.json()["leadId"])
+    expected = {
+        "firstName": "Bob",
+        "lastName": "Li",
+        "emails": ["jane.doe@example.com", "jdoe-work@company.com"],
+        "phones": ["+14155551234", "+12125559876"],
+        "leadTypes": [2, 5],
+        "assignedUserId": AGENT,
+        "streetAddress": "The White House,1600 Pennsylvania Avenue NW",
+        "referredBy": "Jeremy Kelly",
+        "stage": "Pending",
+        "segments": ["VIP Clients", "Open House Feb", "First-Time Buyers", "Downtown Area"],
+        "source": "Open House",
+        "birthday": "Jun 5, 2001",
+        "language": "en",
+        "customAttributes": [],
+        "ownershipScope": "PERSONAL",
+        "ownershipId": AGENT,
+        "cannotText": True,
+        "unsubscription": True,
+    }
+    assert {key: lead[key] for key in expected} == expected
+    assert [tag["tagName"] for tag in lead["tags"]] == ["Hot Lead", "Zillow", "Referral", "Pre-Approved"]
+    assert [(one["firstName"], one["birthday"]) for one in lead["leadFamilyMemberList"]] == [("<string>", None)]
+    assert lead["leadInquiry"]["bathroomsMax"] == "<string>"
+    assert lead["leadPropertyList"][0]["county"] == "<string>"
+    messages = await make.rows("SELECT purpose FROM message")
+    assert [row["purpose"] for row in messages] == ["lead_alert"], "consent wins over the welcome"
