@@ -42,7 +42,7 @@ class Words(Struct, frozen=True):
     fields: list[CustomField]
     members: list[tuple[int, str, str]]  #: active ones among those asked for: id, login, full name
     offices: list[int]
-    duplicate_ids: list[int]  #: leads that share a contact, at most twenty
+    duplicate_ids: list[int]  #: leads that share a contact, at most five per contact
 
 
 async def look_up(
@@ -71,9 +71,9 @@ SELECT ARRAY(SELECT next_id() FROM generate_series(1, $8::integer)) AS ids,
        ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
               WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
        ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices,
-       ARRAY(SELECT DISTINCT c.lead_id FROM unnest($9::text[], $10::text[]) AS w (kind, value)
-               JOIN lead_contact c ON c.team_id = $1 AND c.kind = w.kind AND c.value = w.value
-              LIMIT 20) AS duplicates""",
+       ARRAY(SELECT DISTINCT c.lead_id FROM unnest($9::text[], $10::text[]) AS w (kind, value),
+                    LATERAL (SELECT lead_id FROM lead_contact
+                              WHERE team_id = $1 AND kind = w.kind AND value = w.value LIMIT 5) c) AS duplicates""",
         tx.team_id,
         stage,
         source,

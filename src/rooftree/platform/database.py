@@ -100,12 +100,6 @@ class Transaction:
         """Load rows by COPY. Row-level security does not allow it: needs the owner's connection."""
         await self._connection.copy_records_to_table(table, records=records, columns=list(columns))
 
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncGenerator[None]:
-        """Let a part fail (e.g. on a unique index) without losing the transaction."""
-        async with self._connection.transaction():
-            yield
-
 
 class Database:
     """A pool of connections that work as the server's role, or as the owner of the tables."""

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 import structlog
 from litestar import Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.routes import HTTPRoute
 from litestar.types import ExceptionHandlersMap
 
@@ -72,6 +72,8 @@ def _allowed_methods(request: AnyRequest) -> str:
 
 def _unforeseen(request: AnyRequest, error: Exception) -> Response[bytes]:
     request_id = request.scope.get("request_id", "")
+    if isinstance(error, InternalServerException) and "disconnected" in error.detail:
+        return envelope(Unavailable())  # nobody reads it: the client left before its request was whole
     if isinstance(error, _AWAY):
         _log.error("database away", error=repr(error))
         return envelope(Unavailable())
