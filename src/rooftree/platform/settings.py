@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-import platformdirs
 from msgspec import Meta, Struct
+
+from rooftree.platform.embedded_postgres import default_data_dir
 
 PREFIX: Final = "ROOFTREE_"
 _NOT_OURS: Final = {"ROOFTREE_TEST_DSN"}
@@ -55,7 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def data_path(self) -> Path:
         """The data directory, absolute."""
-        return Path(self.data_dir or platformdirs.user_data_dir("rooftree", appauthor=False)).expanduser().absolute()
+        return Path(self.data_dir).expanduser().absolute() if self.data_dir else default_data_dir()
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

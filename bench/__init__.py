@@ -1,0 +1,1 @@
+"""Benchmarks: the server over HTTP, and the same SQL by pgbench on the same PostgreSQL in the same run."""
