@@ -32,6 +32,7 @@ from rooftree.leads.filters import LeadFilter, Order
 from rooftree.leads.queries import _Scroll
 from rooftree.platform import embedded_postgres
 from rooftree.platform.database import SERVER_ROLE, Database
+from rooftree.platform.log import configure_logging
 from rooftree.platform.migrations import migrate
 from rooftree.platform.pages import Sealer
 from rooftree.platform.secret import shared_secret
@@ -256,6 +257,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="connections of the load generator")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
+    configure_logging("warning", "console")
     results = []
     for size in arguments.leads or [10_000]:
         results.append(uvloop.run(measure(size, arguments)))
