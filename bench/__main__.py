@@ -53,10 +53,11 @@ SAMPLES = 24
 
 
 async def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure everything at one size."""
+    """Measure everything at one size, in a folder that goes afterwards unless it is to be kept."""
     with tempfile.TemporaryDirectory(prefix="rtbench") as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101 - PostgreSQL's own account must get in
-        server = await embedded_postgres.start(Path(folder) / "data", shared_buffers_mb=1024)
+        data = arguments.keep.absolute() / str(size) if arguments.keep else Path(folder) / "data"
+        server = await embedded_postgres.start(data, shared_buffers_mb=1024)
         try:
             return await _measured(server.dsn, Path(folder), size, arguments)
         finally:
@@ -96,13 +97,9 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
     await migrate(dsn)
     owner_db = await Database.connect(dsn, server_role=False)
     secret = await shared_secret(owner_db)
-    owner = await found(owner_db, name="Bench", owner_email="owner@example.com")
-    with console.status(f"making {size:,} leads"):
-        await demo.fill(owner_db, owner, min(size, 2000))
-        if size > 2000:
-            await demo.add_leads(owner_db, owner.team_id, owner.id, size - 2000, seed=2)
-    async with owner_db.transaction(owner.team_id) as tx:
-        key, _ = await create_key(tx, secret, owner.id, "bench")
+    team_id, owner_id = await _filled(owner_db, size)
+    async with owner_db.transaction(team_id) as tx:
+        key, _ = await create_key(tx, secret, owner_id, "bench")
         rows = await tx.fetch("SELECT id FROM lead ORDER BY random() LIMIT $1", SAMPLES)  # any leads will do
         agents = await tx.fetch("SELECT id FROM member WHERE role = 'agent' ORDER BY id LIMIT 4")
     connection = await asyncpg.connect(dsn)
@@ -125,6 +122,19 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
     cases["create"] = [("POST", "/v1.0/leads", BODY)]
     await owner_db.close()
     return key, cases
+
+
+async def _filled(owner_db: Database, size: int) -> tuple[int, int]:
+    """Return team and owner of a team with so many leads; made unless a kept folder has them."""
+    async with owner_db.unscoped() as tx:
+        if known := await tx.fetchrow("SELECT team_id, id FROM member WHERE role = 'owner'"):
+            return known["team_id"], known["id"]
+    owner = await found(owner_db, name="Bench", owner_email="owner@example.com")
+    with console.status(f"making {size:,} leads"):
+        await demo.fill(owner_db, owner, min(size, 2000))
+        if size > 2000:
+            await demo.add_leads(owner_db, owner.team_id, owner.id, size - 2000, seed=2)
+    return owner.team_id, owner.id
 
 
 async def _scroll(dsn: str, secret: bytes, size: int) -> list[tuple[str, str, str]]:
@@ -255,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="how long each measurement takes")
     parser.add_argument("--rounds", type=int, default=2, help="how often HTTP and pgbench take turns")
     parser.add_argument("--connections", type=int, default=16, help="connections of the load generator")
+    parser.add_argument("--keep", type=Path, help="folder in which filled databases stay, to be used again")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
     configure_logging("warning", "console")
