@@ -175,6 +175,10 @@ async def test_s3_24_and_25_tags(client: Client, make: Make) -> None:
     await make.lead(tags=["c"])
     assert await client.ids(anyTags="a,b") == [both, b, a]
     assert await client.ids(allTags="a,b") == [both]
+    assert await client.ids(allTags="a", anyTags="b") == [both]
+    assert await client.ids(allTags="a", anyTags="a") == [both, a]
+    assert await client.ids(anyTags="a", desc="false") == [a, both]
+    assert await client.ids(anyTags="a", sort="Score") == await client.ids(anyTags="a", desc="false")
     assert await client.ids(anyTags="a") == [both, a]
     assert (await client.ok("GET", "/v1.0/leads?anyTags=a"))["_metadata"]["total"] == 2
     assert (await client.ok("GET", "/v1.0/leads?anyTags=a&anyTags=b"))["_metadata"]["total"] == 3

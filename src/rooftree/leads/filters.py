@@ -214,12 +214,20 @@ def _labels(wanted: LeadFilter, args: Arguments) -> list[str]:
 
 
 def _labelled(kind: str, names: list[str], args: Arguments) -> str:
-    """Name the label's whole key: a tag's newest leads are then read off its index in order."""
     return (
-        "EXISTS (SELECT FROM lead_label t WHERE t.team_id = $1 AND t.team_id = l.team_id "
-        f"AND t.kind = '{kind}' AND {among('t.name', names, args)} "
-        "AND t.created_at = l.created_at AND t.lead_id = l.id)"
+        "EXISTS (SELECT FROM lead_label t WHERE t.team_id = $1 AND t.lead_id = l.id "
+        f"AND t.kind = '{kind}' AND {among('t.name', names, args)})"
     )
+
+
+def leading_tag(wanted: LeadFilter) -> str | None:
+    """Return a tag that every lead of the list carries, None when there is none.
+
+    The newest leads of a tag are a range of an index.
+    """
+    if wanted.all_tags:
+        return wanted.all_tags[0]
+    return wanted.any_tags[0] if len(wanted.any_tags) == 1 else None
 
 
 def _offices(wanted: LeadFilter, args: Arguments) -> str:

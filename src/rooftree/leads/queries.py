@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from rooftree.leads.errors import LeadNotExist
 from rooftree.leads.fields import normal_email
-from rooftree.leads.filters import LeadFilter, Order, Page, among, conditions, stage_condition
+from rooftree.leads.filters import LeadFilter, Order, Page, among, conditions, leading_tag, stage_condition
 from rooftree.leads.model import CustomField, Lead, LeadView, Stage, Tag
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Arguments, Record, Transaction, columns
@@ -196,20 +196,22 @@ async def _slice(
 ) -> list[Record]:
     """Return one run of the list: ids first, by index alone where it can be, then the rows of this page only."""
     args = Arguments()
-    found = [visible_leads(actor, args), *conditions(wanted, args)]
-    value = order.key.column if has_value else "NULL::bigint"
+    tag = leading_tag(wanted) if order.key.column == "l.created_at" else None
+    found = [visible_leads(actor, args), *conditions(_without_tag(wanted, tag), args)]
+    source, column, lead_id = _source(order, tag, args, has_value=has_value)
+    value = column if has_value else "NULL::bigint"
     direction, beyond = ("DESC", "<") if order.is_descending else ("ASC", ">")
     if order.key.is_nullable:
-        found.append(f"{order.key.column} IS {'NOT ' if has_value else ''}NULL")
+        found.append(f"{column} IS {'NOT ' if has_value else ''}NULL")
     if after and has_value:
-        found.append(f"({value}, l.id) {beyond} ({_opened_value(after, order, args)}, {args.add(after.lead_id)})")
+        found.append(f"({value}, {lead_id}) {beyond} ({_opened_value(after, order, args)}, {args.add(after.lead_id)})")
     elif after:
-        found.append(f"l.id {beyond} {args.add(after.lead_id)}")
-    by = f"{value} {direction}, l.id {direction}" if has_value else f"l.id {direction}"
+        found.append(f"{lead_id} {beyond} {args.add(after.lead_id)}")
+    by = f"{value} {direction}, {lead_id} {direction}" if has_value else f"{lead_id} {direction}"
     sql = f"""
 SELECT {_VIEW}, p.sort_value
   FROM (SELECT i.id, i.sort_value, row_number() OVER () AS place
-          FROM (SELECT l.id, {value} AS sort_value FROM {_source(order, has_value=has_value)}
+          FROM (SELECT l.id, {value} AS sort_value FROM {source}
                  WHERE {" AND ".join(found)}
                  ORDER BY {by} LIMIT {args.add(limit)} OFFSET {args.add(offset)}) i) p
   JOIN lead l ON l.team_id = $1 AND l.id = p.id {_JOINED}
@@ -217,12 +219,28 @@ SELECT {_VIEW}, p.sort_value
     return await tx.fetch(sql, *args)
 
 
-def _source(order: Order, *, has_value: bool) -> str:
-    """Return where a sort key's column comes from; only leads with a value need their summary to exist."""
+def _without_tag(wanted: LeadFilter, tag: str | None) -> LeadFilter:
+    """Return what is left of a filter whose list is read off this tag's index."""
+    rest = [name for name in wanted.all_tags if name != tag]
+    return replace(wanted, all_tags=rest, any_tags=[] if wanted.any_tags == [tag] else wanted.any_tags)
+
+
+def _source(order: Order, tag: str | None, args: Arguments, *, has_value: bool) -> tuple[str, str, str]:
+    """Return where the list is read from, the column it is sorted by, and the lead's id there.
+
+    A tag's leads by creation are read off the tag's index, in order. (Joining on the time of creation too would be
+    the same, but the planner takes that for a rare coincidence and sorts all of them.) Only leads with a value to
+    sort by need their summary to exist.
+    """
+    # sees all: a part of statements whose WHERE starts at visible_leads()
+    if tag is not None:
+        label = f"d.team_id = $1 AND d.kind = 'tag' AND d.name = {args.add(tag)} AND d.lead_id = l.id"
+        return f"lead_label d JOIN lead l ON {label}", "d.created_at", "d.lead_id"
     if not order.key.column.startswith("s."):
-        return "lead l"
+        return "lead l", order.key.column, "l.id"
     join = "JOIN" if has_value else "LEFT JOIN"
-    return f"lead l {join} timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id"
+    summary = f"{join} timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id"
+    return f"lead l {summary}", order.key.column, "l.id"
 
 
 def _sealed_value(value: Any) -> str | int | None:
@@ -238,7 +256,7 @@ def _opened_value(after: _Scroll, order: Order, args: Arguments) -> str:
 async def _count_with_value(tx: Transaction, actor: Actor, wanted: LeadFilter, order: Order) -> int:
     args = Arguments()
     found = [visible_leads(actor, args), *conditions(wanted, args), f"{order.key.column} IS NOT NULL"]
-    sql = f"SELECT count(*) FROM {_source(order, has_value=True)} WHERE {' AND '.join(found)}"
+    sql = f"SELECT count(*) FROM {_source(order, None, args, has_value=True)[0]} WHERE {' AND '.join(found)}"
     return int(await tx.fetchval(sql, *args))
 
 

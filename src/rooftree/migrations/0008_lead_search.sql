@@ -4,8 +4,8 @@
 -- usual guard, and reads it through find_leads_by_key(), which sees one team only.
 
 SELECT guard_by_team('lead_search');
--- Small pending list: a search reads it whole.
-CREATE INDEX lead_search_tokens ON lead_search USING gin (tokens) WITH (fastupdate = on, gin_pending_list_limit = 512);
+-- The pending list (in kB) makes inserts cheap, and a search reads it whole: neither too small nor too large.
+CREATE INDEX lead_search_tokens ON lead_search USING gin (tokens) WITH (fastupdate = on, gin_pending_list_limit = 2048);
 
 -- Leads whose text holds every fragment (patterns); only if there is none, those that hold every word with
 -- one typing error. near: a word's neighbours, blank-separated, per word; edits: the regular expression that

@@ -113,7 +113,13 @@ class Database:
         cls, dsn: str, *, min_size: int = 1, max_size: int = 10, server_role: bool = True, is_pooled: bool = False
     ) -> Self:
         """Open the pool. `server_role=False` keeps the rights of the URL's role, which owns the tables."""
-        settings = {"application_name": "rooftree", "timezone": "UTC"}
+        # Requests are short: a parallel plan or compiled code costs more than it brings.
+        settings = {
+            "application_name": "rooftree",
+            "timezone": "UTC",
+            "jit": "off",
+            "max_parallel_workers_per_gather": "0",
+        }
         if server_role:
             settings["role"] = SERVER_ROLE
         pool = await asyncpg.create_pool(
