@@ -5,13 +5,13 @@ import pkgutil
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import get_args, get_type_hints
 
 import msgspec
 
 import rooftree
 from rooftree.platform.errors import ApiError
-from rooftree.platform.settings import PREFIX, Settings
+from rooftree.platform.settings import PREFIX, Settings, allowed_values
 from rooftree.timeline.kinds import KINDS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -32,20 +32,10 @@ def settings() -> str:
     hints = get_type_hints(Settings, include_extras=True)
     for field in msgspec.structs.fields(Settings):
         meta = next(part for part in get_args(hints[field.name]) if isinstance(part, msgspec.Meta))
-        allowed = _allowed(hints[field.name], meta)
-        text = f"{meta.description}{' ' + allowed if allowed else ''}"
+        text = f"{meta.description} {allowed_values(field.name)}".strip()
         default = f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
         lines.append(f"| `{PREFIX}{field.name.upper()}` | {default if field.default != '' else 'empty'} | {text} |")
     return "\n".join(lines) + "\n"
-
-
-def _allowed(hint: Any, meta: msgspec.Meta) -> str:
-    kind = get_args(hint)[0]
-    if get_origin(kind) is not None:
-        return f"One of {', '.join(f'`{value}`' for value in get_args(kind))}."
-    if meta.ge is not None and meta.le is not None:
-        return f"From {meta.ge} to {meta.le}."
-    return f"At least {meta.ge}." if meta.ge is not None else ""
 
 
 def errors() -> str:

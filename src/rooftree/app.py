@@ -47,6 +47,7 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
         request_max_body_size=settings.body_limit_bytes + 1,
     )
     app.state.settings = settings
+    app.state.description = contract.described(ROUTES)
     app.state.database = database
     app.state.key_reader = KeyReader(signing_secret)
     app.state.sealer = Sealer(signing_secret)

@@ -1,13 +1,16 @@
 """API keys: only a hash is stored, and what ended has ended for everybody."""
 
+import base64
 from datetime import timedelta
 
+import pytest
 from tests.support.client import Client
 from tests.support.make import Make
 from tests.support.people import People, Person
 
 from rooftree.app import create_app
 from rooftree.auth import actions, queries
+from rooftree.auth.store import LastUsed
 from rooftree.platform import clock
 from rooftree.platform.database import Database
 from rooftree.platform.settings import Settings
@@ -63,6 +66,40 @@ async def test_last_use_is_written(app: object, client: Client, db: Database, pe
     await app.state.last_used.flush(db)  # type: ignore[attr-defined]
     rows = await make.rows("SELECT last_used_at FROM api_key WHERE member_id = $1", people.adam.id)
     assert rows[0]["last_used_at"] is not None
+
+
+async def test_last_use_is_kept_while_the_database_is_away(db: Database, people: People, make: Make) -> None:
+    rows = await make.rows("SELECT id FROM api_key WHERE member_id = $1", people.adam.id)
+    last_used = LastUsed()
+    last_used.note(people.adam.team_id, rows[0]["id"])
+    with pytest.raises(RuntimeError):
+        await last_used.flush(_Away())  # type: ignore[arg-type]
+    await last_used.flush(db)
+    rows = await make.rows("SELECT last_used_at FROM api_key WHERE member_id = $1", people.adam.id)
+    assert rows[0]["last_used_at"] is not None
+    await last_used.flush(_Away())  # type: ignore[arg-type] - nothing is left to write
+
+
+class _Away:
+    def reading(self, team_id: int) -> None:
+        raise RuntimeError
+
+
+async def test_a_foreign_signature_never_reaches_the_database(people: People, secret: bytes) -> None:
+    reader = queries.KeyReader(secret)
+    assert reader.hash_of(people.adam.key) == reader.hash_of(people.adam.key) is not None
+    assert queries.KeyReader(b"x" * 32).hash_of(people.adam.key) is None
+    head, payload, signature = people.adam.key.split(".")
+    unsigned = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+    garbage = ("", "x", "a.b.c", f"{unsigned}.{payload}.", f"{unsigned}.{payload}.{signature}", f"{head}.{payload}.x")
+    assert [reader.hash_of(text) for text in garbage] == [None] * len(garbage)
+
+
+async def test_long_garbage_is_not_remembered(secret: bytes) -> None:
+    """Else a stranger could fill the memory with what they send."""
+    reader = queries.KeyReader(secret)
+    assert reader.hash_of("x" * 60_000) is None
+    assert reader._remembered.cache_info().currsize == 0
 
 
 async def test_guessing_is_slowed_down(db: Database, secret: bytes, people: People) -> None:

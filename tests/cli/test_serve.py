@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,35 @@ def test_a_first_run_a_crash_and_a_second_run(data: Path) -> None:
     restored = again.run("db", "restore", str(dump))
     assert restored.returncode == 0, restored.stderr
     assert "North" in again.run("users", "list").stdout
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_running_request_is_answered_before_the_end(data: Path, workers: str) -> None:
+    """SIGTERM while a create waits for a lock: it is answered, and then the database stops."""
+    server = Server(data, "--workers", workers)
+    key, _, body = _printed_curl(server.said())
+    command = [sys.executable, "-m", "rooftree", "db", "psql", "-qAt"]
+    psql = subprocess.Popen(
+        command, env=server.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert psql.stdin
+    assert psql.stdout
+    psql.stdin.write("BEGIN; LOCK TABLE lead; SELECT 'locked';\n")
+    assert psql.stdout.readline() == "locked\n"
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(server.call, key, "POST", "/v1.0/leads", body)
+        time.sleep(1)
+        assert not answer.done()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert server.process.poll() is None
+        psql.stdin.write("COMMIT;\n\\q\n")
+        lead_id = answer.result(PATIENCE_SECONDS)["leadId"]
+    assert server.process.wait(PATIENCE_SECONDS) == 0
+    assert psql.wait(PATIENCE_SECONDS) == 0
+    again = Server(data)
+    assert again.call(key, "GET", f"/v1.0/leads/{lead_id}")["lead"]["leadId"] == lead_id
+    assert again.end(signal.SIGINT) == 0
 
 
 def test_demo_with_two_processes(data: Path) -> None:

@@ -117,6 +117,14 @@ async def test_a_request_id_of_the_client_is_kept(client: Client) -> None:
         assert (answer.headers["x-request-id"] == sent) is kept
 
 
+async def test_the_description_marks_what_is_not_served(client: Client) -> None:
+    paths = (await client.as_(None).ok("GET", "/openapi.json"))["paths"]
+    marked = {
+        (method.upper(), path) for path in paths for method, one in paths[path].items() if one.get("x-not-yet-served")
+    }
+    assert marked == set(_listed())
+
+
 async def test_the_service_pages_need_no_credential(client: Client) -> None:
     nobody = client.as_(None)
     for path in ("/healthz", "/readyz", "/openapi.json", "/docs", "/metrics", "/llms.txt", "/"):

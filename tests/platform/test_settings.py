@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rooftree.platform.settings import SettingError, Settings, read_settings
+from rooftree.platform.embedded_postgres import default_data_dir
+from rooftree.platform.settings import SettingError, Settings, allowed_values, read_settings
 
 
 def test_defaults() -> None:
@@ -16,11 +17,28 @@ def test_values_are_converted() -> None:
     assert (read.port, read.database_pooler, read.log_format) == (9000, True, "json")
 
 
+def test_the_data_lies_where_the_embedded_server_may_go() -> None:
+    """Not below root's home, which is closed to the account that PostgreSQL runs as."""
+    assert Settings().data_path == default_data_dir()
+    assert Settings(data_dir="~/x").data_path == Path.home() / "x"
+    assert Settings(data_dir="x").data_path == Path.cwd() / "x"
+
+
 def test_a_file_holds_a_secret(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://x\n")
     assert read_settings({"ROOFTREE_DATABASE_URL_FILE": str(tmp_path / "url")}).database_url == "postgresql://x"
     with pytest.raises(SettingError, match="cannot read"):
         read_settings({"ROOFTREE_DATABASE_URL_FILE": str(tmp_path / "none")})
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingError, match="not a text file"):
+        read_settings({"ROOFTREE_DATABASE_URL_FILE": str(tmp_path / "bytes")})
+
+
+def test_a_value_and_its_file_contradict_each_other(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://x")
+    both = {"ROOFTREE_DATABASE_URL": "postgresql://y", "ROOFTREE_DATABASE_URL_FILE": str(tmp_path / "url")}
+    with pytest.raises(SettingError, match="both set"):
+        read_settings(both)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +46,20 @@ def test_a_file_holds_a_secret(tmp_path: Path) -> None:
     [
         ("ROOFTREE_PROT", "1", "Did you mean ROOFTREE_PORT"),
         ("ROOFTREE_DATABASE_ULR", "x", "ROOFTREE_DATABASE_URL"),
-        ("ROOFTREE_PORT", "many", "ROOFTREE_PORT='many'"),
-        ("ROOFTREE_PORT", "70000", "<= 65535"),
-        ("ROOFTREE_LOG_LEVEL", "loud", "ROOFTREE_LOG_LEVEL"),
-        ("ROOFTREE_PHONE_REGION", "usa", "ROOFTREE_PHONE_REGION"),
+        ("ROOFTREE_PROT_FILE", "x", "Did you mean ROOFTREE_PORT"),
+        ("ROOFTREE_PORT", "many", "ROOFTREE_PORT='many' cannot be. A number from 0 to 65535"),
+        ("ROOFTREE_PORT", "70000", "from 0 to 65535"),
+        ("ROOFTREE_BODY_LIMIT_BYTES", "1", "at least 1024"),
+        ("ROOFTREE_DATABASE_POOLER", "perhaps", "true or false"),
+        ("ROOFTREE_LOG_LEVEL", "loud", "One of debug, info, warning, error"),
+        ("ROOFTREE_PHONE_REGION", "usa", "ROOFTREE_PHONE_REGION='usa' cannot be. Two capital letters"),
     ],
 )
-def test_a_wrong_setting_is_named(variable: str, value: str, said: str) -> None:
+def test_a_wrong_setting_is_named_with_what_is_allowed(variable: str, value: str, said: str) -> None:
     with pytest.raises(SettingError, match=said):
         read_settings({variable: value})
+
+
+def test_only_texts_take_anything() -> None:
+    anything = {name for name in Settings.__struct_fields__ if not allowed_values(name)}
+    assert anything == {"database_url", "data_dir", "host"}

@@ -27,6 +27,13 @@ async def test_members_are_paged(client: Client, people: People) -> None:
     assert len((await client.ok("GET", "/v1.0/members?offset=-3"))["members"]) == 4
 
 
+async def test_a_scroll_is_not_counted_off_again(client: Client) -> None:
+    """A client that sends both its offset and the scrollId loses nobody."""
+    first = await client.ok("GET", "/v1.0/members?limit=2")
+    rest = await client.ok("GET", f"/v1.0/members?limit=2&offset=2&scrollId={first['_metadata']['scrollId']}")
+    assert len({one["id"] for one in first["members"] + rest["members"]}) == 4
+
+
 async def test_members_of_offices(client: Client, people: People) -> None:
     north = await client.ok("GET", f"/v1.0/members?groupIds={people.north}")
     assert {one["id"] for one in north["members"]} == {people.adam.id, people.ana.id}

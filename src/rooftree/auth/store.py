@@ -53,8 +53,8 @@ class LastUsed:
         self._seen[team_id, key_id] = clock.now()
 
     async def flush(self, database: Database) -> None:
-        """Write what was remembered, a statement per team."""
-        seen, self._seen = self._seen, {}
+        """Write what was remembered, a statement per team. What could not be written is kept for the next time."""
+        seen = dict(self._seen)
         for team_id in {team for team, _ in seen}:
             uses = [(key_id, at) for (team, key_id), at in seen.items() if team == team_id]
             async with database.reading(team_id) as tx:
@@ -66,3 +66,6 @@ class LastUsed:
                     [key_id for key_id, _ in uses],
                     [at for _, at in uses],
                 )
+            for key_id, at in uses:
+                if self._seen[team_id, key_id] == at:  # else it was used again meanwhile
+                    del self._seen[team_id, key_id]

@@ -1,6 +1,7 @@
 """rooftree migrate and rooftree db: the schema, dumps, and a SQL prompt."""
 
 import asyncio
+import signal
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -59,8 +60,12 @@ async def _program(name: str, *args: str) -> None:
 
 
 async def _call(name: str, *args: str) -> None:
-    """Run a program of PostgreSQL's on our terminal. Raises: Refused with its exit code."""
+    """Run a program of PostgreSQL's on our terminal. Raises: Refused with its exit code.
+
+    Ctrl-C is the program's: it must not end the server that we may have started for it.
+    """
     program = embedded_postgres.binaries() / name
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
     done = await asyncio.to_thread(subprocess.run, [str(program), *args], check=False)
     if done.returncode:
         raise Refused(f"{name} ended with exit code {done.returncode}.")

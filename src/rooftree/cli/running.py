@@ -9,16 +9,18 @@ from typing import Any, NoReturn
 import typer
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 
 from rooftree.platform import embedded_postgres
 from rooftree.platform.database import DATABASE_AWAY, Database
 from rooftree.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
-from rooftree.platform.migrations import SchemaError, migrate
+from rooftree.platform.migrations import SchemaError, check
 from rooftree.platform.settings import SettingError, Settings, read_settings
 from rooftree.team.actions import TeamError
 
-console = Console(stderr=True, highlight=False)
-out = Console(highlight=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+#: Wide where no terminal is, so that a script finds each row on one line.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 
 class Refused(Exception):
@@ -38,17 +40,28 @@ def run(command: Coroutine[Any, Any, Any]) -> Any:
     """Run a command to its end. What can go wrong in use is said in a sentence, and the exit code is 1."""
     try:
         return asyncio.run(command)
-    except (SettingError, EmbeddedPostgresError, SchemaError, TeamError, Refused) as error:
-        fail(str(error))
-    except DATABASE_AWAY as error:
-        fail(f"The database does not answer: {error}. Is ROOFTREE_DATABASE_URL right, and the server up?")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except Exception as error:
+        if reason := explained(error):
+            fail(reason)
+        raise
+
+
+def explained(error: Exception) -> str | None:
+    """Return what an error means for who runs the command; None when it is a mistake of ours."""
+    if isinstance(error, ExceptionGroup):  # one of the things that `serve` does side by side
+        return explained(error.exceptions[0])
+    if isinstance(error, (SettingError, EmbeddedPostgresError, SchemaError, TeamError, Refused)):
+        return str(error)
+    if isinstance(error, DATABASE_AWAY):
+        return f"The database does not answer: {error}. Is ROOFTREE_DATABASE_URL right, and the server up?"
+    return None
 
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong, and leave with exit code 1."""
-    console.print(f"[red]Error:[/red] {message}", markup=True)
+    console.print(f"[red]Error:[/red] {escape(message)}", markup=True)
     raise typer.Exit(1)
 
 
@@ -71,12 +84,23 @@ async def started(
         await embedded.stop()
 
 
+def has_data(settings: Settings) -> bool:
+    """Whether there is a database to look at, so that a mere question does not make one."""
+    return bool(settings.database_url) or (settings.data_path / "cluster").exists()
+
+
 @asynccontextmanager
 async def running(settings: Settings | None = None) -> AsyncGenerator[Running]:
-    """Yield an open, migrated database for one command."""
+    """Yield an open database of this version's schema for one command. Raises: Refused when it is an older one's."""
     settings = settings or read_settings()
+    if not has_data(settings):
+        raise Refused(f"There is no data in {settings.data_path} yet: run rooftree serve.")
     async with started(settings) as (dsn, embedded):
-        await migrate(dsn)
+        if missing := await check(dsn):
+            raise Refused(
+                f"The database lacks {len(missing)} migrations, from {missing[0]} on: run rooftree migrate, "
+                "or rooftree serve, which does it by itself."
+            )
         owner = await Database.connect(dsn, server_role=False, max_size=2)
         try:
             yield Running(settings, dsn, owner, embedded)

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rooftree.cli import demo
 from rooftree.cli.running import console, run, running, team_of
+from rooftree.platform.database import Database
 
 
 def seed(
@@ -14,15 +15,19 @@ def seed(
     user: Annotated[
         str | None, typer.Option("--user", help="Login of somebody in the team; its owner by default.")
     ] = None,
-    random_seed: Annotated[int, typer.Option("--seed", help="The same number gives the same data.")] = 1,
+    random_seed: Annotated[
+        int | None, typer.Option("--seed", help="The same number gives the same people. [default: new ones each time]")
+    ] = None,
 ) -> None:
     """Fill a team with demo leads and their histories."""
     run(_seed(leads, user, random_seed))
 
 
-async def _seed(leads: int, user: str | None, random_seed: int) -> None:
+async def _seed(leads: int, user: str | None, random_seed: int | None) -> None:
     async with running() as server:
         team_id, owner_id = await team_of(server.owner, user)
+        if random_seed is None:
+            random_seed = await _next_seed(server.owner, team_id)
         columns = (TextColumn("leads"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("leads", total=leads)
@@ -37,3 +42,10 @@ async def _seed(leads: int, user: str | None, random_seed: int) -> None:
                 on_progress=lambda size: progress.advance(task, size),
             )
     console.print(f"Added {leads:,} leads.")
+
+
+async def _next_seed(owner: Database, team_id: int) -> int:
+    """Return a seed that follows from what is there: the same steps give the same data, and nobody comes twice."""
+    async with owner.reading(team_id) as tx:
+        # sees all: counts a team's leads, those in the trash too
+        return 1 + int(await tx.fetchval("SELECT count(*) FROM lead WHERE team_id = $1", team_id))

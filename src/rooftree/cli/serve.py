@@ -17,7 +17,7 @@ import rooftree
 from rooftree import worker as job_worker
 from rooftree.auth import actions as auth
 from rooftree.cli import demo
-from rooftree.cli.founding import found
+from rooftree.cli.founding import found_in
 from rooftree.cli.running import Refused, console, fail, out, run, started
 from rooftree.cli.serving import listening_socket, on_stop, serve_children, serve_here
 from rooftree.platform.database import Database
@@ -27,14 +27,19 @@ from rooftree.platform.log import configure_logging
 from rooftree.platform.migrations import migrate
 from rooftree.platform.secret import shared_secret
 from rooftree.platform.settings import SettingError, Settings, read_settings
+from rooftree.team.model import Member
 
 DEMO_LEADS = 2000
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: ROOFTREE_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one. [default: ROOFTREE_PORT]")] = None,
-    workers: Annotated[int | None, typer.Option(help="API processes. [default: ROOFTREE_WORKERS]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [default: ROOFTREE_PORT]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="API processes. [default: ROOFTREE_WORKERS]")
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Begin with a lively demo team, if there is none yet.")] = False,
 ) -> None:
     """Run Rooftree: the API, the worker and, without ROOFTREE_DATABASE_URL, the database."""
@@ -90,19 +95,34 @@ async def _begin(dsn: str, *, is_demo: bool) -> str | None:
     """On the first run, make a team, its owner and a key; return the key's text."""
     owner = await Database.connect(dsn, server_role=False, max_size=2)
     try:
-        async with owner.unscoped() as tx:
-            if await tx.fetchval("SELECT EXISTS (SELECT FROM team)"):
-                return None
-        console.print("First run: making a team, its owner and an API key.")
-        member = await found(owner, name="My Team", owner_email="owner@example.com", owner_first_name="Olive")
+        first = await _first_team(owner)
+        if first is None:
+            if is_demo:
+                console.print("There is a team already: --demo adds nothing. More leads: rooftree seed")
+            return None
+        member, key = first
         if is_demo:
             demo.announce(DEMO_LEADS)
             await demo.fill(owner, member, DEMO_LEADS)
-        async with owner.transaction(member.team_id) as tx:
-            secret = await shared_secret(owner)
-            return (await auth.create_key(tx, secret, member.id, "first run"))[0]
+        return key
     finally:
         await owner.close()
+
+
+async def _first_team(owner: Database) -> tuple[Member, str] | None:
+    """Make the first team with its owner and a key, in one transaction; None when there is a team already.
+
+    Interrupted, it leaves nothing; of several servers that begin at once on one database, one makes the team.
+    """
+    secret = await shared_secret(owner)
+    async with owner.unscoped() as tx:
+        await tx.execute("LOCK TABLE team IN SHARE ROW EXCLUSIVE MODE")
+        if await tx.fetchval("SELECT EXISTS (SELECT FROM team)"):
+            return None
+        console.print("First run: making a team, its owner and an API key.")
+        member = await found_in(tx, name="My Team", owner_email="owner@example.com", owner_first_name="Olive")
+        key, _ = await auth.create_key(tx, secret, member.id, "first run")
+    return member, key
 
 
 class _Address(Struct):
@@ -112,7 +132,7 @@ class _Address(Struct):
 
 def _greet(settings: Settings, listener: socket.socket, embedded: EmbeddedPostgres | None, key: str | None) -> None:
     """Say where it runs, how to talk to it, where the data lies and how to stop."""
-    is_everywhere = settings.host in {"0.0.0.0", ""}  # noqa: S104 - shown, not bound
+    is_everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104 - shown, not bound
     host = "127.0.0.1" if is_everywhere else settings.host
     shown = f"[{host}]" if ":" in host else host
     address = _Address(

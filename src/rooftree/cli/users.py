@@ -8,7 +8,7 @@ from rich.table import Table
 from rooftree.cli.running import Refused, console, out, run, running, team_of
 from rooftree.team import actions, queries
 
-app = typer.Typer(help="The people of the team: list, add, deactivate.", no_args_is_help=True)
+app = typer.Typer(help="The people of the team: list, add, deactivate, reactivate.", no_args_is_help=True)
 
 Team = Annotated[str | None, typer.Option("--team-of", help="Login of anybody in the team, if there are several.")]
 
@@ -81,3 +81,19 @@ async def _deactivate(email: str) -> None:
     if member.status == "deactivated":
         raise Refused(f"{email} was deactivated before.")
     console.print(f"{email} has no access any more.")
+
+
+@app.command()
+def reactivate(email: Annotated[str, typer.Argument(help="Their login.")]) -> None:
+    """Give somebody their access back, with the keys they had."""
+    run(_reactivate(email))
+
+
+async def _reactivate(email: str) -> None:
+    async with running() as server:
+        team_id, _ = await team_of(server.owner, email)
+        async with server.owner.transaction(team_id) as tx:
+            member = await actions.reactivate_member(tx, email)
+    if member.status == "active":
+        raise Refused(f"{email} has access already.")
+    console.print(f"{email} has access again.")

@@ -13,7 +13,7 @@ from rooftree.platform.database import SERVER_ROLE
 # Any number that no other program locks by; one installation migrates at a time.
 _LOCK: Final = 7_216_004_203
 _REGISTER: Final = """
-CREATE TABLE IF NOT EXISTS schema_migration (
+CREATE TABLE schema_migration (
     name       text PRIMARY KEY,
     checksum   text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
@@ -47,24 +47,40 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
     """Apply what is missing, each file in a transaction of its own. Returns the names applied.
 
     Several processes may call it at once: the others wait, and then find nothing to do.
-    Raises: SchemaError on an old server, a changed file, or a newer schema.
+    Raises: SchemaError on an old server, a changed file, a newer schema, a file that fails, a role without rights.
     """
-    connection = await asyncpg.connect(dsn, timeout=30)
+    connection = await _connect(dsn)
+    applied: list[str] = []
     try:
         _check_version(connection)
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await connection.execute(_REGISTER)
-        missing = await _missing(connection, migrations or shipped())
-        for migration in missing:
-            await _apply(connection, migration)
-        return [migration.name for migration in missing]
+        while name := await _step(connection, migrations or shipped()):
+            applied.append(name)
+        await _check_role(connection)
+        return applied
     finally:
         await connection.close()
 
 
+async def _step(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> str | None:
+    """Apply the first missing file, return its name.
+
+    The lock ends with the transaction: behind a pooler, one of the session would outlive us on a connection that
+    is somebody else's by then, and nobody could ever migrate again.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        if await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL"):
+            await connection.execute(_REGISTER)
+        missing = await _missing(connection, migrations)
+        if not missing:
+            return None
+        await _apply(connection, missing[0])
+        return missing[0].name
+
+
 async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
     """Return the names of migrations that are not applied yet. Raises: SchemaError as `migrate` does."""
-    connection = await asyncpg.connect(dsn, timeout=30)
+    connection = await _connect(dsn)
     try:
         _check_version(connection)
         if await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL"):
@@ -74,18 +90,45 @@ async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list
         await connection.close()
 
 
+async def _connect(dsn: str) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(dsn, timeout=30, statement_cache_size=0)  # a pooler knows no prepared statements
+    except ValueError as error:
+        raise SchemaError(
+            f"ROOFTREE_DATABASE_URL cannot be read: {error}. It looks like postgresql://user:password@host:5432/database"
+        ) from None
+
+
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     try:
-        async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO schema_migration (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
-            )
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migration (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
+        )
     except asyncpg.InsufficientPrivilegeError as error:
         raise SchemaError(
             f"{migration.name}: {error}. The role of ROOFTREE_DATABASE_URL must own the database and be allowed to "
             f"create the role {SERVER_ROLE}: ALTER ROLE <it> CREATEROLE, or as an administrator: "
             f"CREATE ROLE {SERVER_ROLE} NOLOGIN; GRANT {SERVER_ROLE} TO <it>."
+        ) from None
+    except asyncpg.PostgresError as error:
+        raise SchemaError(
+            f"{migration.name} failed: {error}. Nothing of it was kept: the database is as the file before left it. "
+            "Mend what the message names, and run rooftree migrate again."
+        ) from error
+
+
+async def _check_role(connection: asyncpg.Connection) -> None:
+    """Make sure that the server may work as its own role, which row-level security binds."""
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
+        return  # a schema that is none of ours yet
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL ROLE {SERVER_ROLE}")
+    except asyncpg.InsufficientPrivilegeError:
+        raise SchemaError(
+            f"The role of ROOFTREE_DATABASE_URL may not work as {SERVER_ROLE}. As an administrator: "
+            f"GRANT {SERVER_ROLE} TO <it>."
         ) from None
 
 
@@ -115,18 +158,17 @@ async def _missing(connection: asyncpg.Connection, migrations: Sequence[Migratio
 
 async def is_empty(dsn: str) -> bool:
     """Whether no table of ours is there yet."""
-    connection = await asyncpg.connect(dsn, timeout=30)
+    connection = await _connect(dsn)
     try:
-        return await connection.fetchval(
-            "SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL"
-        )
+        tables = "SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL"
+        return bool(await connection.fetchval(tables))
     finally:
         await connection.close()
 
 
 async def prepare_role(dsn: str) -> None:
     """Make the server's role, which belongs to the cluster and so is in no dump."""
-    connection = await asyncpg.connect(dsn, timeout=30)
+    connection = await _connect(dsn)
     try:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
             await connection.execute(f"CREATE ROLE {SERVER_ROLE} NOLOGIN")

@@ -1,16 +1,16 @@
 """The outbox: announcements, written in the transaction that made them true and delivered later.
 
-A store whose statement already writes something embeds `INSERT_ANNOUNCEMENTS`, so that both cost one round trip.
+The logbook embeds `insert_announcements()` in the statement that writes its entries, so that both cost one round trip.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from rooftree.platform.database import Arguments, Transaction
+from rooftree.platform.database import Arguments
 
 
 class Announcement(Struct, frozen=True):
@@ -37,13 +37,3 @@ def insert_announcements(announcements: Sequence[Announcement], args: Arguments)
     arrays = ", ".join(f"{args.add(values)}::{kind}[]" for kind, values in lists)
     return f"""INSERT INTO announcement (team_id, list_id, verb, lead_id, payload, audience, happened_at)
     SELECT $1, * FROM unnest({arrays})"""
-
-
-async def put(tx: Transaction, announcements: Sequence[Announcement]) -> None:
-    """Write announcements in the caller's transaction."""
-    args = Arguments([tx.team_id])
-    await tx.execute(insert_announcements(announcements, args), *args)
-
-
-#: How long announcements are kept, in days.
-KEPT_DAYS: Final = 30

@@ -8,7 +8,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -34,7 +34,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool, Meta(description="true behind a pooler in transaction mode: nothing outlives a transaction.")
     ] = False
     data_dir: Annotated[
-        str, Meta(description="Where the embedded server keeps its data. Empty: the platform's user data folder.")
+        str,
+        Meta(description="Where the embedded server's data lies. Empty: your data folder; for root /var/lib/rooftree."),
     ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8420
@@ -68,13 +69,26 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if not variable.startswith(PREFIX) or variable in _NOT_OURS:
             continue
         base = variable.removesuffix("_FILE")
-        if variable in known:
-            values[known[variable]] = value
-        elif base in known:
-            values[known[base]] = _content(variable, value)
-        else:
+        if base not in known:
             raise SettingError(_unknown(variable, known))
+        if known[base] in values:
+            raise SettingError(f"{base} and {variable} are both set: remove one of them.")
+        values[known[base]] = value if variable == base else _content(variable, value)
     return _converted(values)
+
+
+def allowed_values(name: str) -> str:
+    """Return a sentence that says which values a setting takes; empty when any text does."""
+    kind, meta = get_args(get_type_hints(Settings, include_extras=True)[name])
+    if kind is bool:
+        return "true or false."
+    if choices := get_args(kind):
+        return f"One of {', '.join(choices)}."
+    if meta.ge is not None and meta.le is not None:
+        return f"A number from {meta.ge} to {meta.le}."
+    if meta.ge is not None:
+        return f"A number, at least {meta.ge}."
+    return "Two capital letters." if meta.pattern else ""
 
 
 def _content(variable: str, path: str) -> str:
@@ -82,6 +96,8 @@ def _content(variable: str, path: str) -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise SettingError(f"{variable}: cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{variable}: {path} is not a text file.") from None
 
 
 def _unknown(variable: str, known: Mapping[str, str]) -> str:
@@ -93,7 +109,6 @@ def _converted(values: Mapping[str, Any]) -> Settings:
     for name, value in values.items():
         try:
             msgspec.convert({name: value}, Settings, strict=False)
-        except msgspec.ValidationError as error:
-            reason = str(error).partition(" - at")[0]
-            raise SettingError(f"{PREFIX}{name.upper()}={value!r}: {reason}.") from None
+        except msgspec.ValidationError:
+            raise SettingError(f"{PREFIX}{name.upper()}={value!r} cannot be. {allowed_values(name)}") from None
     return msgspec.convert(values, Settings, strict=False)

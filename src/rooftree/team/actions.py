@@ -1,9 +1,14 @@
 """Founding a team and adding its people. The permissions of the HTTP operations come with them."""
 
+import re
+from typing import Final
+
 from rooftree.platform.database import Transaction
 from rooftree.team import queries, store
 from rooftree.team.model import Member, Office
 from rooftree.team.rules import ROLE_NAMES
+
+_LOGIN: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class TeamError(Exception):
@@ -42,6 +47,8 @@ async def add_member(
     """Add an active member. `member_id` keeps the id of an imported one. Raises: TeamError."""
     if role not in ROLE_NAMES:
         raise TeamError(f"{role} is not a role; there are {', '.join(ROLE_NAMES)}.")
+    if not _LOGIN.fullmatch(email.strip()):
+        raise TeamError(f"{email} is not an e-mail address, which a login is.")
     member = await store.insert_member(
         tx,
         email=email.strip(),
@@ -65,4 +72,13 @@ async def deactivate_member(tx: Transaction, email: str) -> Member:
     if member.role == "owner":
         raise TeamError("The owner of the team cannot be deactivated.")
     await store.set_status(tx, member.id, "deactivated")
+    return member
+
+
+async def reactivate_member(tx: Transaction, email: str) -> Member:
+    """Give somebody their access back, with the keys that were not revoked. Raises: TeamError."""
+    member = await queries.member_by_email(tx, email)
+    if member is None:
+        raise TeamError(f"There is nobody with the login {email}.")
+    await store.set_status(tx, member.id, "active")
     return member

@@ -32,13 +32,14 @@ async def get_me(tx: Tx, actor: Caller) -> Response[bytes]:
 async def list_members(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the members of the team, of these offices if any are named. contract: GET /v1.0/members"""
     query = Query(request)
-    limit, offset = query.integer("limit", 25) or 0, max(query.integer("offset", 0) or 0, 0)
+    limit = query.integer("limit", 25) or 0
     if limit > MAX_LIMIT:
         raise LimitParamOversize
     if limit < 1:
         raise InvalidParameter("limit: must be at least 1.")
     sealer, scroll_id = request.app.state.sealer, query.text("scrollId")
     after_id = sealer.open(scroll_id, int) if scroll_id else None
+    offset = 0 if scroll_id else max(query.integer("offset", 0) or 0, 0)
     office_ids = query.integers("groupIds")
     page = await queries.list_members(tx, office_ids, after_id=after_id, limit=limit + 1, offset=offset)
     members, total = page[0][:limit], page[1]

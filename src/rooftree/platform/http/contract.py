@@ -44,12 +44,23 @@ def operations() -> Iterator[tuple[str, str]]:
 
 def not_yet_served(served: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Return handlers that answer 501 for each operation of the contract without a handler of its own."""
-    done = {(method, _plain(path)) for handler in served for path in handler.paths for method in handler.http_methods}
     missing: dict[str, list[HttpMethod]] = {}
-    for method, path in operations():
-        if (method, path) not in done:
-            missing.setdefault(path, []).append(HttpMethod(method))
+    for method, path in _missing(served):
+        missing.setdefault(path, []).append(HttpMethod(method))
     return [_refusing(path, methods) for path, methods in sorted(missing.items())]
+
+
+def described(served: Sequence[HTTPRouteHandler]) -> bytes:
+    """Return the OpenAPI document as JSON, with `x-not-yet-served` on what answers 501."""
+    whole = msgspec.json.decode(msgspec.json.encode(document()))
+    for method, path in _missing(served):
+        whole["paths"][path][method.lower()]["x-not-yet-served"] = True
+    return msgspec.json.encode(whole)
+
+
+def _missing(served: Sequence[HTTPRouteHandler]) -> Iterator[tuple[str, str]]:
+    done = {(method, _plain(path)) for handler in served for path in handler.paths for method in handler.http_methods}
+    return (operation for operation in operations() if operation not in done)
 
 
 def _refusing(path: str, methods: Iterable[HttpMethod]) -> HTTPRouteHandler:
