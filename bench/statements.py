@@ -1,20 +1,21 @@
 """What the server says to PostgreSQL for one request, turned into a script of pgbench."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
 from rooftree.platform import database
 
-type_of_statement = tuple[str, tuple[Any, ...]]
+#: The text of a statement, its arguments, and what came back.
+Statement = tuple[str, tuple[Any, ...], Any]
 
 
 @contextmanager
-def recorded() -> Iterator[list[type_of_statement]]:
-    """Record every statement that runs meanwhile, with its arguments."""
-    statements: list[type_of_statement] = []
+def recorded() -> Iterator[list[Statement]]:
+    """Record every statement that runs meanwhile, with its arguments and its answer."""
+    statements: list[Statement] = []
     connection: Any = database._Connection  # noqa: SLF001 - all statements pass here
     originals = {name: getattr(connection, name) for name in ("fetch", "fetchrow", "fetchval", "execute")}
 
@@ -22,8 +23,9 @@ def recorded() -> Iterator[list[type_of_statement]]:
         original = originals[name]
 
         async def watch(self: Any, sql: str, *args: Any, **options: Any) -> Any:
-            statements.append((sql, args))
-            return await original(self, sql, *args, **options)
+            answer = await original(self, sql, *args, **options)
+            statements.append((sql, args, answer))
+            return answer
 
         return watch
 
@@ -36,28 +38,54 @@ def recorded() -> Iterator[list[type_of_statement]]:
             setattr(connection, name, original)
 
 
-def script(statements: list[type_of_statement], fresh_id: int | None = None) -> str:
-    """Return a pgbench script; the id of a lead that is made becomes a random one each time."""
-    lines = ["\\set id random(1000000000000, 8000000000000000)"] if fresh_id else []
-    for sql, args in statements:
-        text = " ".join(_filled(sql, args).split())
-        lines.append((re.sub(rf"(?<!\w){fresh_id}(?!\w)", ":id", text) if fresh_id else text) + ";")
+def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
+    """Return a pgbench script.
+
+    An id among `samples` becomes a random one of them each time. What the server takes from an earlier answer is taken
+    from it here too: fresh ids, and the agent whose turn it is. Where everybody who is next is being served, the server
+    looks again; pgbench has no loops, so the agent is then the one of the recording, and no turn is taken.
+    """
+    lines: list[str] = []
+    known: dict[int, str] = dict.fromkeys(samples, ":sample")
+    if samples:
+        lines = [f"\\set place random(0, {len(samples) - 1})", f"\\set sample {_chosen(samples, 0)}"]
+    for sql, args, answer in statements:
+        text = " ".join(_filled(sql, args, known).split())
+        found = set(answer.keys()) if hasattr(answer, "keys") else set()
+        if "ids" in found:
+            known |= {value: f"(:ids::bigint[])[{place}]" for place, value in enumerate(answer["ids"], 1)}
+            lines.append(f"{text} \\gset")
+        elif {"member_id", "agent_ids"} <= found and answer["member_id"]:
+            agent = answer["member_id"]
+            known[agent] = f"coalesce(nullif(:turn_member_id::text, '')::bigint, {agent})"
+            lines.append(f"{text} \\gset turn_")
+        else:
+            lines.append(f"{text};")
     return "\n".join(lines) + "\n"
 
 
-def _filled(sql: str, args: tuple[Any, ...]) -> str:
+def _chosen(values: Sequence[int], first: int) -> str:
+    """Return the value at :place as an expression of pgbench, which has no arrays: a tree of choices."""
+    if len(values) == 1:
+        return str(values[0])
+    half = len(values) // 2
+    left, right = _chosen(values[:half], first), _chosen(values[half:], first + half)
+    return f"case when :place < {first + half} then {left} else {right} end"
+
+
+def _filled(sql: str, args: tuple[Any, ...], known: Mapping[int, str]) -> str:
     is_key = "authenticate(" in sql
-    return re.sub(r"\$(\d+)", lambda match: _literal(args[int(match[1]) - 1], is_key=is_key), sql)
+    return re.sub(r"\$(\d+)", lambda match: _literal(args[int(match[1]) - 1], known, is_key=is_key), sql)
 
 
-def _literal(value: Any, *, is_key: bool = False) -> str:
-    """Return a value as SQL."""
+def _literal(value: Any, known: Mapping[int, str], *, is_key: bool = False) -> str:
+    """Return a value as SQL; a whole number that is known from an earlier answer as its variable."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
-        return str(value)
+        return known.get(value) or str(value)
     if isinstance(value, datetime):
         return f"to_timestamp({value.timestamp()!r})"
     if isinstance(value, date):
@@ -66,19 +94,19 @@ def _literal(value: Any, *, is_key: bool = False) -> str:
         return f"'\\x{value.hex()}'::bytea" if is_key else _quoted(value.decode())
     if isinstance(value, str):
         return _quoted(value)
-    return _array(list(value))
+    return _array(list(value), known)
 
 
-def _array(values: list[Any]) -> str:
+def _array(values: list[Any], known: Mapping[int, str]) -> str:
     if not values:
         return "'{}'"
     if isinstance(values[0], int) and not isinstance(values[0], bool):
-        return f"ARRAY[{', '.join(_literal(value) for value in values)}]::bigint[]"
+        return f"ARRAY[{', '.join(_literal(value, known) for value in values)}]::bigint[]"
     kinds = {datetime: "timestamptz", bytes: "jsonb"}
     kind = next((kinds[type(value)] for value in values if type(value) in kinds), "text")
     if all(value is None for value in values):
         return "'{" + ", ".join("NULL" for _ in values) + "}'"
-    return f"ARRAY[{', '.join(_literal(value) for value in values)}]::{kind}[]"
+    return f"ARRAY[{', '.join(_literal(value, known) for value in values)}]::{kind}[]"
 
 
 def _quoted(text: str) -> str:

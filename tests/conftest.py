@@ -1,7 +1,8 @@
-"""One PostgreSQL per test process, one migrated database, and a fresh company per test.
+"""One PostgreSQL per test process, one database cloned from a migrated template, and a fresh company per test.
 
 The server is the embedded one, or that of ROOFTREE_TEST_DSN (a superuser's URL of PostgreSQL 15 or newer).
-Every test commits for real; tests do not meet, because all data belongs to a company.
+Every test commits for real; tests do not meet, because all data belongs to a company. A test that needs a database
+of its own, because its examples have printed ids, takes another clone (`fresh_database`).
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -31,9 +32,9 @@ from tests.support.client import Client
 from tests.support.make import Make
 from tests.support.people import People, settle
 
-settings.register_profile("default", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("ci", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("deep", max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 configure_logging("error", "console")
 
 _LOCAL = ("127.", "localhost", "::1", "/", "@")
@@ -42,17 +43,27 @@ _LOCAL = ("127.", "localhost", "::1", "/", "@")
 @pytest.fixture(scope="session", autouse=True)
 def no_internet() -> Iterator[None]:
     """Refuse connections that leave this machine, and say so."""
-    connect = socket.socket.connect
+    names = ("connect", "connect_ex", "sendto")
+    real = {name: getattr(socket.socket, name) for name in names}
 
-    def local_only(self: socket.socket, address: Any) -> None:
-        host = address if isinstance(address, str) else str(address[0])
-        if not isinstance(address, bytes) and not host.startswith(_LOCAL):
-            raise AssertionError(f"a test tried to reach {host}: the internet is closed here")
-        connect(self, address)
+    def guarded(name: str) -> Callable[..., Any]:
+        def local_only(self: socket.socket, *args: Any) -> Any:
+            _refuse_foreign(args[-1])
+            return real[name](self, *args)
 
-    socket.socket.connect = local_only  # type: ignore[method-assign]
+        return local_only
+
+    for name in names:
+        setattr(socket.socket, name, guarded(name))
     yield
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    for name, method in real.items():
+        setattr(socket.socket, name, method)
+
+
+def _refuse_foreign(address: Any) -> None:
+    host = address if isinstance(address, str | bytes) else str(address[0])
+    if isinstance(host, str) and not host.startswith(_LOCAL):
+        raise AssertionError(f"a test tried to reach {host}: the internet is closed here")
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +71,7 @@ def server_dsn() -> Iterator[str]:
     """The URL of a server on which databases may be created."""
     if dsn := os.environ.get("ROOFTREE_TEST_DSN"):
         yield dsn
+        asyncio.run(_drop_what_was_made(dsn))
         return
     folder = Path(tempfile.mkdtemp(prefix="rt"))
     folder.chmod(0o755)
@@ -75,29 +87,52 @@ def dsn(server_dsn: str) -> str:
     return asyncio.run(fresh_database(server_dsn))
 
 
+#: The ordinary role of this test process, and its databases; the first one is the template of the others.
+_ROLE = f"rooftree_test_{uuid.uuid4().hex[:12]}"
+_databases: list[str] = []
+
+
 async def fresh_database(server_dsn: str) -> str:
-    """Create a role, its database and the schema; return the URL of that role."""
-    name = f"rooftree_test_{uuid.uuid4().hex[:12]}"
+    """Clone the migrated template, which is made the first time; return the clone's URL as its owner."""
     connection = await asyncpg.connect(server_dsn)
-    await connection.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'test'")
+    try:
+        if not _databases:
+            await _make_template(connection, server_dsn)
+        name = f"{_ROLE}_{len(_databases)}"
+        await connection.execute(f"CREATE DATABASE {name} OWNER {_ROLE} TEMPLATE {_databases[0]}")
+        _databases.append(name)
+    finally:
+        await connection.close()
+    return _with_database(server_dsn, name)
+
+
+async def _make_template(connection: asyncpg.Connection, server_dsn: str) -> None:
+    await connection.execute(f"CREATE ROLE {_ROLE} LOGIN CREATEROLE PASSWORD 'test'")
     # A role that another database's owner made can be granted by a superuser only.
     await connection.execute(
         "DO $$ BEGIN CREATE ROLE rooftree_server NOLOGIN; "
         "EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$"
     )
-    await connection.execute(f"GRANT rooftree_server TO {name}")
-    await connection.execute(f"CREATE DATABASE {name} OWNER {name}")
+    await connection.execute(f"GRANT rooftree_server TO {_ROLE}")
+    await connection.execute(f"CREATE DATABASE {_ROLE} OWNER {_ROLE}")
+    await migrate(_with_database(server_dsn, _ROLE))
+    _databases.append(_ROLE)
+
+
+async def _drop_what_was_made(server_dsn: str) -> None:
+    """Leave a server that is not ours as it was."""
+    connection = await asyncpg.connect(server_dsn)
+    for name in _databases:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.execute(f"DROP ROLE IF EXISTS {_ROLE}")
     await connection.close()
-    dsn = _with_database(server_dsn, name)
-    await migrate(dsn)
-    return dsn
 
 
 def _with_database(server_dsn: str, name: str) -> str:
     parts = urlsplit(server_dsn)
     host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
     port = parts.port or parse_qs(parts.query).get("port", ["5432"])[0]
-    return f"postgresql://{name}:test@/{name}?host={quote(host, safe='')}&port={port}"
+    return f"postgresql://{_ROLE}:test@/{name}?host={quote(host, safe='')}&port={port}"
 
 
 @pytest.fixture
