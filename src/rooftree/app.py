@@ -62,7 +62,8 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     The commit happens before the answer leaves; an exception in the handler rolls everything back.
     """
     state = request.app.state
-    check_size(int(request.headers.get("content-length") or 0), state.settings.body_limit_bytes)
+    declared = request.headers.get("content-length", "")
+    check_size(int(declared) if declared.isascii() and declared.isdigit() else 0, state.settings.body_limit_bytes)
     key_hash = _key_hash(request)
     async with state.database.asking(key_hash, is_writing=request.method not in _READING) as (tx, record):
         try:
