@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,14 +25,15 @@ PATIENCE_SECONDS = 60
 class Server:
     """`rooftree serve` on a data directory of its own."""
 
-    def __init__(self, data: Path, *args: str) -> None:
+    def __init__(self, data: Path, *args: str, is_awaited: bool = True) -> None:
         self.environment = {**os.environ, "ROOFTREE_DATA_DIR": str(data)}
         self.environment.pop("ROOFTREE_TEST_DSN", None)
         command = [sys.executable, "-m", "rooftree", "serve", "--port", "0", *args]
         self._log = (data.parent / f"{data.name}.log").open("w+")
         self.process = subprocess.Popen(command, env=self.environment, stdout=self._log, stderr=subprocess.STDOUT)
         self.url = self._wait_for(r"listens on (http://\S+)")
-        self._until_ready()
+        if is_awaited:
+            self._until_ready()
 
     def said(self) -> str:
         """Everything it printed."""
@@ -157,6 +159,25 @@ def test_a_running_request_is_answered_before_the_end(data: Path, workers: str) 
     again = Server(data)
     assert again.call(key, "GET", f"/v1.0/leads/{lead_id}")["lead"]["leadId"] == lead_id
     assert again.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_a_killed_server_leaves_nobody_on_its_port(data: Path, is_awaited: bool) -> None:
+    """Its API processes end, too, those that had only just been started included."""
+    server = Server(data, "--workers", "2", is_awaited=is_awaited)
+    time.sleep(0 if is_awaited else 0.3)
+    assert server.end(signal.SIGKILL) == -9
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except ConnectionRefusedError:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("somebody still listens")
+    assert "RuntimeWarning" not in server.said()
 
 
 def test_demo_with_two_processes(data: Path) -> None:

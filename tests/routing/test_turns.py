@@ -56,6 +56,19 @@ async def test_a_newcomer_gets_no_flood(db: Database, owner_db: Database, people
     assert got == {people.adam.id: 2, people.ana.id: 2, people.otto.id: 2, bea.id: 2}
 
 
+async def test_who_was_away_gets_no_flood(db: Database, owner_db: Database, people: People) -> None:
+    await _take(db, people)
+    async with owner_db.transaction(people.olive.team_id) as tx:
+        await team.deactivate_member(tx, people.otto.email)
+    for _ in range(10):
+        await _take(db, people)
+    async with owner_db.transaction(people.olive.team_id) as tx:
+        await team.reactivate_member(tx, people.otto.email)
+    got = Counter([await _take(db, people) for _ in range(6)])
+    assert max(got.values()) - min(got.values()) <= 1
+    assert set(got) == {people.adam.id, people.ana.id, people.otto.id}
+
+
 async def test_a_lead_is_never_without_an_agent(db: Database, owner_db: Database, people: People) -> None:
     async with owner_db.transaction(people.olive.team_id) as tx:
         for person in (people.adam, people.ana, people.otto):

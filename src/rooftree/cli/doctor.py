@@ -68,7 +68,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[tuple[str, Finding]]:
     try:
         async with started(settings) as (dsn, embedded):
             schema = await _schema(dsn)
-            owner = await Database.connect(dsn, server_role=False, max_size=2)
+            owner = await Database.connect(dsn, server_role=False, max_size=2, is_pooled=settings.database_pooler)
             try:
                 server = Running(settings, dsn, owner, embedded)
                 checks = CHECKS if schema.is_well else {"database": _database}
@@ -151,8 +151,7 @@ async def _role(server: Running) -> Finding:
         await database.close()
     assert row is not None
     if row["name"] != SERVER_ROLE:
-        advice = f"behind a pooler: ALTER ROLE <the pooler's role> SET role = {SERVER_ROLE}"
-        return Finding(f"the server works as {row['name']}: row security does not bind it", advice)
+        return Finding(f"the server works as {row['name']}: row security does not bind it", grant)
     if row["is_unbound"] or row["sees_all"]:
         return Finding("row security does not bind it", f"ALTER ROLE {SERVER_ROLE} NOSUPERUSER NOBYPASSRLS")
     return Finding(f"the server works as {SERVER_ROLE}, and sees nothing without a team")

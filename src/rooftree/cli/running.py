@@ -101,7 +101,7 @@ async def running(settings: Settings | None = None) -> AsyncGenerator[Running]:
                 f"The database lacks {len(missing)} migrations, from {missing[0]} on: run rooftree migrate, "
                 "or rooftree serve, which does it by itself."
             )
-        owner = await Database.connect(dsn, server_role=False, max_size=2)
+        owner = await Database.connect(dsn, server_role=False, max_size=2, is_pooled=settings.database_pooler)
         try:
             yield Running(settings, dsn, owner, embedded)
         finally:

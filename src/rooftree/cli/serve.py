@@ -60,7 +60,7 @@ async def _serve(settings: Settings, *, is_demo: bool) -> None:
     on_stop(stop)
     async with started(settings, is_serving=True) as (dsn, embedded):
         await migrate(dsn)
-        first_key = await _begin(dsn, is_demo=is_demo)
+        first_key = await _begin(dsn, is_demo=is_demo, is_pooled=settings.database_pooler)
         _greet(settings, listener, embedded, first_key)
         serving = serve_here if settings.workers == 1 else serve_children
         async with asyncio.TaskGroup() as group:
@@ -91,9 +91,9 @@ async def _keep_alive(embedded: EmbeddedPostgres, stop: asyncio.Event) -> None:
                 await embedded.revive()
 
 
-async def _begin(dsn: str, *, is_demo: bool) -> str | None:
+async def _begin(dsn: str, *, is_demo: bool, is_pooled: bool) -> str | None:
     """On the first run, make a team, its owner and a key; return the key's text."""
-    owner = await Database.connect(dsn, server_role=False, max_size=2)
+    owner = await Database.connect(dsn, server_role=False, max_size=2, is_pooled=is_pooled)
     try:
         first = await _first_team(owner)
         if first is None:

@@ -15,15 +15,13 @@ import uvicorn
 from rooftree.app import create_app, write_last_use
 from rooftree.platform.database import Database
 from rooftree.platform.http.logging import RequestIds
-from rooftree.platform.log import configure_logging
 from rooftree.platform.secret import shared_secret
-from rooftree.platform.settings import Settings, read_settings
+from rooftree.platform.settings import Settings
 
 _log: Final = structlog.get_logger("rooftree.serve")
 #: How long running requests may take to end once the server was asked to stop.
 GRACE_SECONDS: Final = 30
 _FLUSH_SECONDS: Final = 60
-_SOCKET_FD: Final = "--socket-fd"
 
 
 class _Server(uvicorn.Server):
@@ -56,7 +54,7 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
     """Serve until `stop`; requests that run then are answered, and what they did is on disk."""
     size = settings.database_connections
     database = await Database.connect(dsn, min_size=2, max_size=size, is_pooled=settings.database_pooler)
-    owner = await Database.connect(dsn, server_role=False, max_size=1)
+    owner = await Database.connect(dsn, server_role=False, max_size=1, is_pooled=settings.database_pooler)
     app = create_app(settings, database, await shared_secret(owner))
     await owner.close()
     config = uvicorn.Config(
@@ -103,43 +101,19 @@ async def serve_children(settings: Settings, dsn: str, listener: socket.socket, 
 async def _keep_child(dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
     environment = {**os.environ, "ROOFTREE_DATABASE_URL": dsn}
     environment.pop("ROOFTREE_DATABASE_URL_FILE", None)
-    command = [sys.executable, "-m", "rooftree.cli.serving", _SOCKET_FD, str(listener.fileno())]
+    command = [sys.executable, "-m", "rooftree.cli.api_process", str(listener.fileno()), str(os.getpid())]
     while not stop.is_set():
         child = await asyncio.create_subprocess_exec(
             *command, env=environment, pass_fds=[listener.fileno()], start_new_session=True
         )
         ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
-        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            child.terminate()
-        code = await ended
-        stopped.cancel()
+        try:
+            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when something else of `serve` failed: nobody is left behind on the port
+            stopped.cancel()
+            if not ended.done():
+                child.terminate()
+            code = await ended
         if not stop.is_set():
             _log.error("an API process ended and is replaced", exit_code=code)
             await asyncio.sleep(1)
-
-
-async def _child(descriptor: int) -> None:
-    settings = read_settings()
-    configure_logging(settings.log_level, settings.log_format)
-    stop = asyncio.Event()
-    on_stop(stop)
-    listener = socket.socket(fileno=descriptor)
-    listener.setblocking(False)
-    parent = os.getppid()
-    orphaned = asyncio.create_task(_end_with(parent, stop))
-    await serve_here(settings, settings.database_url, listener, stop)
-    orphaned.cancel()
-
-
-async def _end_with(parent: int, stop: asyncio.Event) -> None:
-    """Stop when the process that started us is gone, so that a killed `serve` leaves nobody behind."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sends no event
-        await asyncio.sleep(1)
-    stop.set()
-
-
-if __name__ == "__main__":
-    import uvloop
-
-    uvloop.run(_child(int(sys.argv[sys.argv.index(_SOCKET_FD) + 1])))

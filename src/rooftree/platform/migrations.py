@@ -83,9 +83,10 @@ async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list
     connection = await _connect(dsn)
     try:
         _check_version(connection)
-        if await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL"):
-            return [migration.name for migration in migrations or shipped()]
-        return [migration.name for migration in await _missing(connection, migrations or shipped())]
+        async with connection.transaction():
+            if await connection.fetchval("SELECT to_regclass('schema_migration') IS NULL"):
+                return [migration.name for migration in migrations or shipped()]
+            return [migration.name for migration in await _missing(connection, migrations or shipped())]
     finally:
         await connection.close()
 
@@ -120,11 +121,10 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
 
 async def _check_role(connection: asyncpg.Connection) -> None:
     """Make sure that the server may work as its own role, which row-level security binds."""
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
-        return  # a schema that is none of ours yet
     try:
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL ROLE {SERVER_ROLE}")
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
+                await connection.execute(f"SET LOCAL ROLE {SERVER_ROLE}")
     except asyncpg.InsufficientPrivilegeError:
         raise SchemaError(
             f"The role of ROOFTREE_DATABASE_URL may not work as {SERVER_ROLE}. As an administrator: "

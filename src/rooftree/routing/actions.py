@@ -23,6 +23,7 @@ class Assignment(Struct, frozen=True):
     scope: str  #: company, office:<id>, caller, owner
     reason: str
     considered: list[int]  #: who stood in line
+    turn: int | None = None  #: how many turns the agent has had in this line, this one included
 
 
 async def assign(tx: Transaction, question: Question) -> Assignment:
@@ -36,7 +37,7 @@ async def assign(tx: Transaction, question: Question) -> Assignment:
         turn = await _turn(tx, name, scope)
         if turn.member_id is not None:
             reason = rules.reason(name, len(turn.agent_ids), turn.name or "")
-            return Assignment(turn.member_id, name, reason, turn.agent_ids)
+            return Assignment(turn.member_id, name, reason, turn.agent_ids, turn.count)
     return await _fallen_back(tx, question)
 
 
@@ -55,6 +56,7 @@ def reason_details(assignment: Assignment) -> dict[str, Any]:
     return {
         "to": assignment.member_id,
         "scope": assignment.scope,
+        "turn": assignment.turn,
         "reason": assignment.reason,
         "considered": assignment.considered,
     }
@@ -68,15 +70,15 @@ async def _scopes(tx: Transaction, question: Question) -> list[int]:
 
 
 async def _turn(tx: Transaction, name: str, scope: int) -> store.Turn:
-    """Take a turn; let newcomers in, and while everybody who is next is being served, look again shortly.
+    """Take a turn; while everybody who is next is being served, look again shortly. No member: nobody is in line.
 
     Waiting for a row lock instead could deadlock: a row that was taken a moment ago stays locked by whoever then
     finds it is no longer next. Looking again cannot, for who holds such a row may take it when its turn comes.
     """
     pause = _FIRST_PAUSE_SECONDS
     while (turn := await store.take_turn(tx, name, scope)).member_id is None and turn.agent_ids:
-        if turn.has_newcomers:
-            await store.let_in(tx, name, turn.agent_ids)
+        if turn.is_uneven:
+            await store.level(tx, name, turn.agent_ids)
             continue
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -29,10 +29,17 @@ def scope_name(scope: int) -> str:
     return "company" if scope == COMPANY else f"office:{scope}"
 
 
+def levelled(agents: Sequence[int], turns: Mapping[int, int]) -> dict[int, int]:
+    """Return the turns of these agents, with newcomers and those who were away level with the fewest of the others."""
+    known = [turns[agent] for agent in agents if agent in turns]
+    fewest = min((count for count in known if count >= max(known) - 1), default=0)
+    return {agent: max(turns.get(agent, 0), fewest) for agent in agents}
+
+
 def whose_turn(agents: Sequence[int], turns: Mapping[int, int]) -> int:
-    """Return the agent with the fewest turns, of several the lowest id; one without turns yet joins level."""
-    level = min((turns[agent] for agent in agents if agent in turns), default=0)
-    return min(agents, key=lambda agent: (turns.get(agent, level), agent))
+    """Return the agent with the fewest turns, of several the lowest id."""
+    level = levelled(agents, turns)
+    return min(agents, key=lambda agent: (level[agent], agent))
 
 
 def reason(scope: str, agent_count: int, name: str) -> str:
