@@ -28,10 +28,11 @@ async def test_an_exception_rolls_everything_back(db: Database, people: People) 
 
 @pytest.mark.parametrize("is_pooled", [False, True])
 async def test_a_connection_serves_one_team_after_the_other(dsn: str, people: People, is_pooled: bool) -> None:
-    database = await Database.connect(dsn, min_size=1, max_size=1, is_pooled=is_pooled, server_role=not is_pooled)
+    database = await Database.connect(dsn, min_size=1, max_size=1, is_pooled=is_pooled)
     for person in (people.olive, people.stella, people.olive):
         async with database.reading(person.team_id) as tx:
             assert await tx.fetchval("SELECT current_team()") == person.team_id
+            assert await tx.fetchval("SELECT current_user") == "rooftree_server"
     async with database.unscoped() as tx:
         assert await tx.fetchval("SELECT current_team()") is None
     await database.close()

@@ -65,7 +65,7 @@ async def _serve(settings: Settings, *, is_demo: bool) -> None:
         serving = serve_here if settings.workers == 1 else serve_children
         async with asyncio.TaskGroup() as group:
             group.create_task(serving(settings, dsn, listener, stop))
-            group.create_task(job_worker.work(dsn, stop))
+            group.create_task(job_worker.work(dsn, stop, is_pooled=settings.database_pooler))
             if embedded:
                 group.create_task(_keep_alive(embedded, stop))
     console.print("Stopped. Everything that was answered is on disk.")
@@ -178,7 +178,7 @@ async def _work(settings: Settings) -> None:
     on_stop(stop)
     async with started(settings) as (dsn, _):
         await migrate(dsn)
-        await job_worker.work(dsn, stop)
+        await job_worker.work(dsn, stop, is_pooled=settings.database_pooler)
 
 
 def openapi() -> None:

@@ -18,9 +18,8 @@ async def add_note(
 
     Returns the logbook entry, which the caller records with those of its own. Writes: note.
     """
-    text = content.strip()[:CONTENT_LENGTH]
     note_id, timeline_id = await store.insert_note(
-        tx, actor.member_id, lead_id, text, is_pinned=is_pinned, is_system=is_system
+        tx, actor.member_id, lead_id, content[:CONTENT_LENGTH], is_pinned=is_pinned, is_system=is_system
     )
     payload = {"noteId": note_id, "timelineId": timeline_id}
     return Entry(kinds.NOTE_ADDED, lead_id, {"noteId": note_id}, payload=payload, id=timeline_id)

@@ -21,8 +21,8 @@ async def list_notes(request: AnyRequest, tx: Tx, actor: Caller) -> Response[byt
     lead_id = query.integer("leadId")
     if lead_id is None or lead_id < 1:
         raise InvalidParameter("leadId: is required.")
-    view = await visible_lead(tx, actor, lead_id)
     with_system = bool(query.boolean("includeSystemNote"))
+    view = await visible_lead(tx, actor, lead_id)
     found = await queries.notes_of(tx, view.lead.id, with_system=with_system)
     return answer({"notes": [note_response(note) for note in found]})
 

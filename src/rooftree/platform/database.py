@@ -104,9 +104,11 @@ class Transaction:
 class Database:
     """A pool of connections that work as the server's role, or as the owner of the tables."""
 
-    def __init__(self, pool: asyncpg.Pool, *, is_pooled: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, server_role: bool, is_pooled: bool) -> None:
         self._pool = pool
         self._is_pooled = is_pooled
+        # Behind a pooler the role, too, is taken anew in each transaction, in the round trip that begins it.
+        self._begin = f"BEGIN; SET LOCAL ROLE {SERVER_ROLE}" if is_pooled and server_role else "BEGIN"
 
     @classmethod
     async def connect(
@@ -132,7 +134,7 @@ class Database:
             statement_cache_size=0 if is_pooled else 512,
             max_inactive_connection_lifetime=0,
         )
-        return cls(pool, is_pooled=is_pooled)
+        return cls(pool, server_role=server_role, is_pooled=is_pooled)
 
     async def close(self) -> None:
         """Wait for running uses, then close all connections."""
@@ -141,7 +143,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, team_id: int) -> AsyncGenerator[Transaction]:
         """BEGIN ... COMMIT for one team; any exception rolls everything back."""
-        async with self._bound(team_id) as connection, _begun(connection):
+        async with self._bound(team_id) as connection, _begun(connection, self._begin):
             if self._is_pooled:
                 await _set_team(connection, team_id, is_local=True)
             yield Transaction(connection, team_id)
@@ -159,7 +161,7 @@ class Database:
     @asynccontextmanager
     async def unscoped(self) -> AsyncGenerator[Transaction]:
         """BEGIN ... COMMIT without a team: for the owner's housekeeping; the server's role sees nothing here."""
-        async with self._bound(None) as connection, _begun(connection):
+        async with self._bound(None) as connection, _begun(connection, self._begin):
             yield Transaction(connection, None)
 
     @asynccontextmanager
@@ -171,14 +173,14 @@ class Database:
         async with self._pool.acquire() as proxy:
             connection = cast(_Connection, proxy)
             if self._is_pooled:
-                async with _begun(connection):
+                async with _begun(connection, self._begin):
                     yield await _authenticated(connection, key_hash, is_local=True)
                 return
             asked = await _authenticated(connection, key_hash, is_local=False)
             if not is_writing:
                 yield asked
                 return
-            async with _begun(connection):
+            async with _begun(connection, self._begin):
                 yield asked
 
     @asynccontextmanager
@@ -206,9 +208,9 @@ async def _set_team(connection: _Connection, team_id: int | None, *, is_local: b
 
 
 @asynccontextmanager
-async def _begun(connection: _Connection) -> AsyncGenerator[None]:
+async def _begun(connection: _Connection, begin: str) -> AsyncGenerator[None]:
     """BEGIN ... COMMIT that believes a commit only when PostgreSQL says so."""
-    await connection.execute("BEGIN")
+    await connection.execute(begin)
     try:
         yield
     except BaseException:

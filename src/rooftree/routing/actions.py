@@ -1,19 +1,23 @@
 """Choosing an agent."""
 
 import asyncio
+import random
+import time
 from typing import Any, Final
 
 from msgspec import Struct
 
 from rooftree.platform.database import Transaction
-from rooftree.platform.errors import InvalidParameter
+from rooftree.platform.errors import InvalidParameter, Unavailable
 from rooftree.routing import queries, rules, store
 from rooftree.routing.rules import Question
 
 __all__ = ["Assignment", "Question", "assign", "preview", "reason_details"]
 
-_FIRST_PAUSE_SECONDS: Final = 0.001
-_LONGEST_PAUSE_SECONDS: Final = 0.02
+#: Who holds a turn for so long has stopped. Giving up also parts two who wait for each other.
+LONGEST_WAIT_SECONDS: Final = 15.0
+#: On average, and never growing: who has waited long looks as often as who has just come.
+_PAUSE_SECONDS: Final = 0.004
 
 
 class Assignment(Struct, frozen=True):
@@ -30,7 +34,8 @@ async def assign(tx: Transaction, question: Question) -> Assignment:
     """Choose an agent and take their turn, in the caller's transaction: rolled back, it was never taken.
 
     A lead is never without an agent: the office's line, the company's, the caller, the owner of the team.
-    Writes: routing_turn. Raises: InvalidParameter (20012) on an office that the team does not have.
+    Writes: routing_turn. Raises: InvalidParameter (20012) on an office that the team does not have, Unavailable
+    (900503) when others keep all who are next for too long.
     """
     for scope in await _scopes(tx, question):
         name = rules.scope_name(scope)
@@ -75,13 +80,14 @@ async def _turn(tx: Transaction, name: str, scope: int) -> store.Turn:
     Waiting for a row lock instead could deadlock: a row that was taken a moment ago stays locked by whoever then
     finds it is no longer next. Looking again cannot, for who holds such a row may take it when its turn comes.
     """
-    pause = _FIRST_PAUSE_SECONDS
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     while (turn := await store.take_turn(tx, name, scope)).member_id is None and turn.agent_ids:
         if turn.is_uneven:
             await store.level(tx, name, turn.agent_ids)
             continue
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        if time.monotonic() > deadline:
+            raise Unavailable("All agents who are next are being given a lead right now; try again shortly.")
+        await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
     return turn
 
 

@@ -37,7 +37,7 @@ class Entry(Struct, frozen=True):
 async def record(tx: Transaction, actor: Actor | None, entries: Sequence[Entry], *, audience: Audience) -> list[int]:
     """Write entries down, announce those that the world is told of, and count those that are counted.
 
-    One statement for all entries and announcements; one more if something counts. Each (list, verb, lead) is
+    One statement for all entries and announcements; one more for each entry that is counted. Each (list, verb, lead) is
     announced at most once. Returns the entries' ids, in order.
     Writes: timeline_entry, announcement, timeline_summary. Raises: ValueError when a payload lacks a key.
     """

@@ -24,12 +24,13 @@ async def add_transaction(tx: Transaction, actor: Actor, lead_id: int, sent: dic
     Writes: lead_transaction. Raises: TransactionNameBlank, TransactionNameHtml (200062), InvalidParameter (20012).
     """
     request = _decoded(sent)
+    name = _name(request)
     kind, status = rules.placed(await queries.pipelines(tx), request.transaction_type, request.transaction_status)
-    numbers = {name: _number(name, getattr(request, name)) for name in NUMBERS}
-    dates = {column: instant(name, getattr(request, name)) for name, column in DATES.items()}
+    numbers = {field: _number(field, getattr(request, field)) for field in NUMBERS}
+    dates = {column: instant(field, getattr(request, field)) for field, column in DATES.items()}
     row = {
         "lead_id": lead_id,
-        "transaction_name": _name(request),
+        "transaction_name": name,
         "transaction_type": kind,
         "transaction_status": status,
         **numbers,
@@ -39,7 +40,7 @@ async def add_transaction(tx: Transaction, actor: Actor, lead_id: int, sent: dic
         "created_by": actor.member_id,
     }
     transaction_id = await store.insert_transaction(tx, row)
-    details = {"transactionId": transaction_id, "name": row["transaction_name"], "type": kind, "status": status}
+    details = {"transactionId": transaction_id, "name": name, "type": kind, "status": status}
     return Entry(kinds.TRANSACTION_ADDED, lead_id, details, payload={"transactionId": transaction_id})
 
 
