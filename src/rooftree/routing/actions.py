@@ -1,7 +1,6 @@
 """Choosing an agent."""
 
 import asyncio
-import random
 import time
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ __all__ = ["Assignment", "Question", "assign", "preview", "reason_details"]
 
 #: Who holds a turn for so long has stopped. Giving up also parts two who wait for each other.
 LONGEST_WAIT_SECONDS: Final = 15.0
-#: On average, and never growing: who has waited long looks as often as who has just come.
+#: Never growing: who has waited long looks as often as who has just come.
 _PAUSE_SECONDS: Final = 0.004
 
 
@@ -87,7 +86,7 @@ async def _turn(tx: Transaction, name: str, scope: int) -> store.Turn:
             continue
         if time.monotonic() > deadline:
             raise Unavailable("All agents who are next are being given a lead right now; try again shortly.")
-        await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))
+        await asyncio.sleep(_PAUSE_SECONDS)
     return turn
 
 
