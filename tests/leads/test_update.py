@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.client import Client
+from tests.support.examples import for_all
 from tests.support.make import Make
 from tests.support.people import People
 
@@ -47,6 +48,16 @@ CHANGED: dict[str, Any] = {
 }
 
 
+#: Keys of the answer that follow from a field of the request.
+FOLLOWING = {
+    "stage": {"stageId"},
+    "source": {"leadSource"},
+    "segments": {"groups"},
+    "leadTypes": {"leadType"},
+    "phones": {"phoneStatuses"},
+}
+
+
 @pytest.mark.parametrize("field", CHANGED)
 async def test_one_field_changes_alone(client: Client, make: Make, field: str) -> None:
     lead_id = await make.lead(**FILLED)
@@ -54,10 +65,55 @@ async def test_one_field_changes_alone(client: Client, make: Make, field: str) -
     await client.ok("PUT", f"/v1.0/leads/{lead_id}", {field: CHANGED[field]})
     after = await client.lead(lead_id)
     assert after[field] == CHANGED[field]
-    moved = {"stage": {"stageId"}, "source": {"leadSource"}, "segments": {"groups"}, "leadTypes": {"leadType"}}
-    moved |= {"phones": {"phoneStatuses"}}
     differing = {key for key in before if before[key] != after[key]} - {"lastUpdateTime"}
-    assert differing == {field} | moved.get(field, set())
+    assert differing == {field} | FOLLOWING.get(field, set())
+
+
+async def test_any_subset_of_fields_changes_alone(client: Client, make: Make) -> None:
+    """Whatever a request names has the value sent; every other key of the answer is as before."""
+    lead_id = await make.lead(**FILLED)
+
+    async def check(fields: dict[str, dict[str, Any]]) -> None:
+        body = {field: versions[field] for field, versions in fields.items()}
+        before = await client.lead(lead_id)
+        await client.ok("PUT", f"/v1.0/leads/{lead_id}", body)
+        after = await client.lead(lead_id)
+        assert {field: after[field] for field in body} == body
+        allowed = set(body).union({"lastUpdateTime"}, *(FOLLOWING.get(field, set()) for field in body))
+        assert {key for key in before if before[key] != after[key]} <= allowed
+
+    await for_all(st.dictionaries(st.sampled_from(sorted(CHANGED)), st.sampled_from([FILLED, CHANGED])), check)
+
+
+async def test_what_is_cut_is_cut_as_the_contract_says(client: Client, make: Make) -> None:
+    """Trimmed, then cut by code points, blanks and doubles dropped, first order kept; the rest never complains."""
+
+    def cut(text: str, length: int) -> str:
+        return "".join(list(text.strip())[:length])
+
+    def distinct(names: list[str], length: int) -> list[str]:
+        found: list[str] = []
+        for name in names:
+            if (short := cut(name, length)) and short not in found:
+                found.append(short)
+        return found
+
+    texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=70)
+    names = texts.filter(str.strip)
+    lists = st.lists(texts | st.sampled_from(["a", " a", "b" * 64, "b" * 65]), max_size=6)
+
+    async def check(body: dict[str, Any]) -> None:
+        lead_id = await make.lead(**body)
+        for _ in range(2):
+            lead = await client.lead(lead_id)
+            assert lead["firstName"] == cut(body["firstName"], 30)
+            assert lead["lastName"] == (cut(body["lastName"], 30) or None)
+            assert lead["groups"] == lead["segments"] == distinct(body["groups"] + body["segments"], 30)
+            assert [tag["tagName"] for tag in lead["tags"]] == distinct(body["tags"] + body["tagsAdd"], 64)
+            await client.ok("PUT", f"/v1.0/leads/{lead_id}", body)
+
+    parts = {"firstName": names, "lastName": texts}
+    await for_all(st.fixed_dictionaries(parts | dict.fromkeys(("groups", "segments", "tags", "tagsAdd"), lists)), check)
 
 
 @pytest.mark.parametrize("body", [{}, None, {"stage": None}, {"cannotText": None}, {"unknown": 1}, {"firstName": None}])

@@ -11,17 +11,14 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 120
 
 
-async def for_all(
-    examples: SearchStrategy[T], check: Callable[[T], Awaitable[None]], *, max_examples: int | None = None
-) -> None:
-    """Check many examples, one after the other. `max_examples`: for checks too dear for the profile's number."""
+async def for_all(examples: SearchStrategy[T], check: Callable[[T], Awaitable[None]], *, cost: int = 1) -> None:
+    """Check many examples, one after the other: the profile's number of them, less for checks that cost more."""
     loop = asyncio.get_running_loop()
     profile = settings.default
     assert profile is not None
-    amount = min(profile.max_examples, max_examples or profile.max_examples)
 
     @given(examples)
-    @settings(max_examples=amount)
+    @settings(max_examples=max(profile.max_examples // cost, 1))
     def check_one(example: T) -> None:
         asyncio.run_coroutine_threadsafe(_awaited(check(example)), loop).result(PATIENCE_SECONDS)
 

@@ -47,6 +47,28 @@ class Make:
         async with self._owner_db.unscoped() as tx:
             return await tx.fetch(sql, *args)
 
+    async def everything(self, *team_ids: int) -> dict[str, tuple[int, str]]:
+        """Return a fingerprint of all rows that teams own, by table: equal before and after means unchanged."""
+        tables = await self.rows(
+            """SELECT c.relname FROM pg_class c
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'team_id'
+                WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY 1"""
+        )
+        parts = [
+            f"SELECT '{table[0]}', count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text "
+            f"FROM {table[0]} t WHERE team_id = ANY ($1)"
+            for table in tables
+        ]
+        rows = await self.rows(" UNION ALL ".join(parts), list(team_ids))
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    async def turns(self, people: People) -> list[tuple[str, int, int]]:
+        """Return the turns that routing has counted in the people's company."""
+        rows = await self.rows(
+            "SELECT scope, member_id, turns FROM routing_turn WHERE team_id = $1 ORDER BY 1, 2", people.adam.team_id
+        )
+        return [tuple(row) for row in rows]
+
     async def change(self, sql: str, *args: Any) -> None:
         """Change something no operation changes yet, with the owner's rights."""
         async with self._owner_db.unscoped() as tx:
