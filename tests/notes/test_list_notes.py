@@ -92,7 +92,7 @@ async def test_the_timeline_and_the_announcement_name_the_note(client: Client, m
     entry = "SELECT id, actor_id, details FROM timeline_entry WHERE lead_id = $1 AND kind = 'note_added'"
     ((entry_id, actor_id, details),) = await make.rows(entry, lead_id)
     assert (entry_id, actor_id) == (note["id"], people.adam.id)
-    assert msgspec.json.decode(details) == {"noteId": note["noteId"]}
+    assert msgspec.json.decode(details) == {"noteId": note["noteId"], "content": "first call went well"}
     announcement = "SELECT verb, payload FROM announcement WHERE lead_id = $1 AND list_id = 9"
     ((verb, payload),) = await make.rows(announcement, lead_id)
     assert verb == "createdNote"

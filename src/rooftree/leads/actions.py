@@ -381,7 +381,7 @@ async def _changed_words(
 
 
 async def _store_changes(
-    tx: Transaction, actor: Actor, old: Lead, row: dict[str, Any], now: datetime, region: str
+    tx: Transaction, actor: Actor | None, old: Lead, row: dict[str, Any], now: datetime, region: str
 ) -> Lead:
     """Write what really differs, and tell of it once. A change that changes nothing tells nothing."""
     changes = rules.changed(asdict(old), row)
@@ -465,6 +465,41 @@ async def set_property(
     Raises: LeadNotExist (20006), PropertyAddressEmpty (200057), LeadPropertyNotExist (200108).
     """
     return await edit_lead(tx, actor, lead_id, EditLeadRequest(property=request), region=region)
+
+
+async def mark_contacted(tx: Transaction, lead: Lead, *, region: str, is_contacted: bool = True) -> None:
+    """Note that an agent reached out to a lead for the first time, or that no trace of it is left.
+
+    contract: behaviour.md, `contacted`. Writes: lead, lead_tally; the conversation itself is in the logbook.
+    """
+    if lead.is_contacted == is_contacted:
+        return
+    old = await queries.locked_lead(tx, lead.id)
+    if old is None or old.is_contacted == is_contacted:
+        return
+    changes = {"is_contacted": is_contacted}
+    await store.update_lead(tx, old, replace(old, **changes), changes, region)
+
+
+async def set_consent(
+    tx: Transaction,
+    actor: Actor | None,
+    lead_id: int,
+    *,
+    region: str,
+    cannot_text: bool | None = None,
+    is_unsubscribed: bool | None = None,
+) -> Lead | None:
+    """Do as the lead said: no more texts, no more e-mails, or again. None when there is no such lead.
+
+    Writes: lead, timeline_entry (who, when, old and new), announcement (2).
+    """
+    old = await queries.locked_lead(tx, lead_id)
+    if old is None:
+        return None
+    wished = {"cannot_text": cannot_text, "is_unsubscribed": is_unsubscribed}
+    row = {name: value for name, value in wished.items() if value is not None}
+    return await _store_changes(tx, actor, old, row, clock.now(), region)
 
 
 async def trash_lead(tx: Transaction, actor: Actor, lead_id: int | None, reason: str, *, region: str) -> Lead:

@@ -89,6 +89,55 @@ async def visible_lead(
     return _view(record)
 
 
+async def seen_lead(
+    tx: Transaction,
+    actor: Actor,
+    lead_id: int | None,
+    *,
+    otherwise: type[ApiError] = LeadNotExist,
+    is_managing: bool = False,
+) -> Lead:
+    """Return the row of one lead that they may see, or with `is_managing` change. Raises: `otherwise`, as above."""
+    args = Arguments()
+    seen = visible_leads(actor, args, is_managing=is_managing)
+    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)}"
+    record = None if lead_id is None else await tx.fetchrow(sql, *args)
+    if record is None:
+        raise otherwise
+    return Lead(*record)
+
+
+async def has_lead(tx: Transaction, lead_id: int | None) -> bool:
+    """Whether the team has such a lead outside the trash, visible to the caller or not."""
+    # sees all: for the operations that say "forbidden" where others say "not there"
+    sql = "SELECT EXISTS (SELECT FROM lead WHERE team_id = $1 AND id = $2 AND trashed_at IS NULL)"
+    return lead_id is not None and await tx.fetchval(sql, tx.team_id, lead_id)
+
+
+async def leads_with_contact(tx: Transaction, kind: str, value: str) -> list[Lead]:
+    """Return the leads with an address or number (`email`, `phone`, normalised), those last touched first."""
+    # sees all: what arrives from outside belongs to the team, whoever works the lead
+    rows = await tx.fetch(
+        f"""SELECT {columns(Lead, "l")} FROM lead_contact c JOIN lead l ON l.team_id = c.team_id AND l.id = c.lead_id
+              LEFT JOIN timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id
+             WHERE c.team_id = $1 AND c.kind = $2 AND c.value = $3 AND l.trashed_at IS NULL
+             ORDER BY s.last_touch_at DESC NULLS LAST, l.created_at DESC, l.id LIMIT 50""",
+        tx.team_id,
+        kind,
+        value,
+    )
+    return [Lead(*row) for row in rows]
+
+
+async def locked_lead(tx: Transaction, lead_id: int) -> Lead | None:
+    """Return a lead for what the system itself does to it, locked until the transaction ends."""
+    # sees all: the system acts, not a person
+    row = await tx.fetchrow(
+        f"SELECT {columns(Lead)} FROM lead WHERE team_id = $1 AND id = $2 FOR UPDATE", tx.team_id, lead_id
+    )
+    return Lead(*row) if row else None
+
+
 async def managed_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, with_trash: bool = False) -> Lead:
     """Return one lead that they may change, locked until the transaction ends. Raises: LeadNotExist (20006)."""
     args = Arguments()

@@ -3,8 +3,13 @@
 from typing import Final
 
 from rooftree.notes import store
+from rooftree.notes.errors import InvalidUpdateLeadId
+from rooftree.notes.model import Note
+from rooftree.notes.wire import EditNoteRequest
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
+from rooftree.platform.errors import InvalidParameter, ResourceNotExist
+from rooftree.timeline import actions as timeline
 from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
 
@@ -18,8 +23,62 @@ async def add_note(
 
     Returns the logbook entry, which the caller records with those of its own. Writes: note.
     """
+    content = content[:CONTENT_LENGTH]
     note_id, timeline_id = await store.insert_note(
-        tx, actor.member_id, lead_id, content[:CONTENT_LENGTH], is_pinned=is_pinned, is_system=is_system
+        tx, actor.member_id, lead_id, content, is_pinned=is_pinned, is_system=is_system
     )
     payload = {"noteId": note_id, "timelineId": timeline_id}
-    return Entry(kinds.NOTE_ADDED, lead_id, {"noteId": note_id}, payload=payload, id=timeline_id)
+    details = {"noteId": note_id, "content": content}
+    return Entry(kinds.NOTE_ADDED, lead_id, details, payload=payload, id=timeline_id, is_pinned=is_pinned)
+
+
+def content_of(content: str | None) -> str:
+    """Return a note's text as it is kept. Raises: InvalidParameter (20012) when it is blank."""
+    if content is None or not content.strip():
+        raise InvalidParameter("content: must not be blank.")
+    return content[:CONTENT_LENGTH]
+
+
+async def edit_note(tx: Transaction, actor: Actor, note: Note, request: EditNoteRequest) -> Entry | None:
+    """Change a note of a lead that the caller may see; what is absent stays.
+
+    Returns the logbook entry with old and new text, which the caller records; None when nothing changed.
+    contract: PUT /v1.0/notes/{noteId}. Writes: note, timeline_entry (what the timeline shows of it).
+    Raises: InvalidParameter (20012), InvalidUpdateLeadId (900014), ResourceNotExist (20007) when it was just deleted.
+    """
+    content = content_of(request.content)
+    if request.lead_id not in {None, note.lead_id}:
+        raise InvalidUpdateLeadId
+    is_pinned = request.pin(note.is_pinned)
+    old = await store.lock_note(tx, note.id)
+    if old is None:
+        raise ResourceNotExist
+    if (old.content, old.is_pinned) == (content, is_pinned):
+        return None
+    await store.update_note(tx, note.id, actor.member_id, content, is_pinned=is_pinned)
+    await timeline.rewrite(tx, old.timeline_id, {"noteId": note.id, "content": content}, is_pinned=is_pinned)
+    details = {
+        "noteId": note.id,
+        "from": {"content": old.content, "isPin": old.is_pinned},
+        "to": {"content": content, "isPin": is_pinned},
+    }
+    return Entry(kinds.NOTE_EDITED, note.lead_id, details, payload=_payload(old))
+
+
+async def delete_note(tx: Transaction, actor: Actor, note: Note) -> Entry:
+    """Delete a note of a lead that the caller manages; the logbook keeps its text, and who deleted it.
+
+    Returns the logbook entry, which the caller records. contract: DELETE /v1.0/notes/{noteId}.
+    Writes: note, timeline_entry. Raises: ResourceNotExist (20007) when it was deleted meanwhile.
+    """
+    old = await store.lock_note(tx, note.id)
+    if old is None:
+        raise ResourceNotExist
+    await store.trash_note(tx, note.id, actor.member_id)
+    await timeline.strike(tx, actor, old.timeline_id)
+    details = {"noteId": note.id, "content": old.content}
+    return Entry(kinds.NOTE_DELETED, note.lead_id, details, payload=_payload(old))
+
+
+def _payload(note: Note) -> dict[str, int]:
+    return {"noteId": note.id, "timelineId": note.timeline_id}

@@ -1,6 +1,7 @@
 """Writing notes."""
 
-from rooftree.platform.database import Transaction
+from rooftree.notes.model import Note
+from rooftree.platform.database import Transaction, columns
 
 
 async def insert_note(
@@ -19,3 +20,36 @@ async def insert_note(
     )
     assert row is not None
     return row["id"], row["timeline_id"]
+
+
+async def lock_note(tx: Transaction, note_id: int) -> Note | None:
+    """Return a note that is not deleted, locked until the transaction ends."""
+    row = await tx.fetchrow(
+        f"SELECT {columns(Note)} FROM note WHERE team_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
+        tx.team_id,
+        note_id,
+    )
+    return Note(*row) if row else None
+
+
+async def update_note(tx: Transaction, note_id: int, editor_id: int, content: str, *, is_pinned: bool) -> None:
+    """Change a note's text and pin."""
+    await tx.execute(
+        """UPDATE note SET content = $3, is_pinned = $4, last_editor_id = $5, updated_at = clock_timestamp()
+            WHERE team_id = $1 AND id = $2""",
+        tx.team_id,
+        note_id,
+        content,
+        is_pinned,
+        editor_id,
+    )
+
+
+async def trash_note(tx: Transaction, note_id: int, member_id: int) -> None:
+    """Mark a note as deleted."""
+    await tx.execute(
+        "UPDATE note SET deleted_at = now(), deleted_by = $3, is_pinned = false WHERE team_id = $1 AND id = $2",
+        tx.team_id,
+        note_id,
+        member_id,
+    )

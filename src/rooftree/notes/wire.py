@@ -1,9 +1,42 @@
 """The contract's shapes of notes."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from rooftree.notes.queries import NoteView
+from rooftree.platform.errors import InvalidParameter
+from rooftree.platform.http.reading import Int64
 from rooftree.platform.wire_time import utc_text
+
+
+class NoteRequest(Struct, rename="camel", kw_only=True):
+    """POST /v1.0/notes. contract: seed 001, D7"""
+
+    lead_id: Int64
+    content: str
+    is_pin: bool | UnsetType | None = UNSET
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether to pin it. Raises: InvalidParameter (20012) on an explicit null."""
+        return _pin(self.is_pin, is_pinned=False)
+
+
+class EditNoteRequest(Struct, rename="camel", kw_only=True):
+    """PUT /v1.0/notes/{noteId}: only `content` is required. contract: seed 001, D7, D8"""
+
+    content: str
+    lead_id: Int64 | None = None
+    is_pin: bool | UnsetType | None = UNSET
+
+    def pin(self, is_pinned: bool) -> bool:
+        """Whether it is pinned afterwards. Raises: InvalidParameter (20012) on an explicit null."""
+        return _pin(self.is_pin, is_pinned=is_pinned)
+
+
+def _pin(wish: bool | UnsetType | None, *, is_pinned: bool) -> bool:
+    if wish is None:
+        raise InvalidParameter("isPin: must be true or false.")
+    return is_pinned if wish is UNSET else bool(wish)
 
 
 class NoteResponse(Struct, rename="camel", frozen=True, kw_only=True):

@@ -72,6 +72,15 @@ class UserInTokenNotExist(ApiError):
     text = "User in token does not exist."
 
 
+class ResourceNotExist(ApiError):
+    """A note, log or other thing that is unknown, deleted or not visible: one answer for all three."""
+
+    status = 404
+    code = 20007
+    name = "RESOURCE_NOT_EXIST"
+    text = "Resource does not exist."
+
+
 class NotFound(ApiError):
     """No such path."""
 

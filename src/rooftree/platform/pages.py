@@ -35,23 +35,23 @@ class Sealer:
         body = msgspec.json.encode(content)
         return base64.urlsafe_b64encode(self._sign(body) + body).decode().rstrip("=")
 
-    def open(self, text: str, kind: type[T]) -> T:
-        """Return what was sealed. Raises: InvalidParameter (20012) when it was tampered with."""
+    def open(self, text: str, kind: type[T], *, name: str = "scrollId") -> T:
+        """Return what was sealed. Raises: InvalidParameter (20012), naming the parameter, when it was tampered with."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise _forged() from None
+            raise _forged(name) from None
         signature, body = raw[:_SIGNATURE_LENGTH], raw[_SIGNATURE_LENGTH:]
         if not hmac.compare_digest(signature, self._sign(body)):
-            raise _forged()
+            raise _forged(name)
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError:
-            raise _forged() from None
+            raise _forged(name) from None
 
     def _sign(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256")[:_SIGNATURE_LENGTH]
 
 
-def _forged() -> InvalidParameter:
-    return InvalidParameter("scrollId: is not one that this server gave out; start again without it.")
+def _forged(name: str) -> InvalidParameter:
+    return InvalidParameter(f"{name}: is not one that this server gave out; start again without it.")

@@ -47,6 +47,90 @@ class Settings(Struct, frozen=True, kw_only=True):
     phone_region: Annotated[
         str, Meta(pattern="^[A-Z]{2}$", description="Country of phone numbers that are given without one (ISO 3166).")
     ] = "US"
+    public_url: Annotated[
+        str,
+        Meta(
+            description="How the world reaches this server, e.g. https://crm.example.com: for links in messages and "
+            "for what providers call back. Empty: http://HOST:PORT."
+        ),
+    ] = ""
+    secret_key: Annotated[
+        str,
+        Meta(description="What stored passwords are encrypted with. Empty: the file secret.key in the data folder."),
+    ] = ""
+    email_provider: Annotated[
+        Literal["outbox", "smtp"], Meta(description="outbox sends nothing: `rooftree outbox` shows the messages.")
+    ] = "outbox"
+    smtp_url: Annotated[
+        str,
+        Meta(
+            description="The account for everybody without one of their own: smtp://user:password@host:587 (STARTTLS "
+            "where offered), smtps://user:password@host:465 (TLS)."
+        ),
+    ] = ""
+    smtp_pool_size: Annotated[
+        int, Meta(ge=1, le=100, description="Connections kept open to one SMTP account at most.")
+    ] = 4
+    smtp_timeout_seconds: Annotated[int, Meta(ge=1, le=600, description="Patience with an SMTP server.")] = 30
+    email_from: Annotated[
+        str, Meta(description="Sender of messages in nobody's name. Empty: the team owner's address.")
+    ] = ""
+    email_in_domain: Annotated[
+        str,
+        Meta(
+            description="Domain whose mail reaches `rooftree worker --smtp-in`: bounces and replies then come back. "
+            "Empty: they go to the agent's mailbox alone."
+        ),
+    ] = ""
+    sms_provider: Annotated[
+        Literal["outbox", "twilio", "http"], Meta(description="outbox sends nothing: `rooftree outbox` shows it.")
+    ] = "outbox"
+    sms_timeout_seconds: Annotated[int, Meta(ge=1, le=600, description="Patience with an SMS provider.")] = 15
+    twilio_account_sid: Annotated[str, Meta(description="Account SID, for sms_provider twilio.")] = ""
+    twilio_auth_token: Annotated[
+        str, Meta(description="Auth token; also verifies what Twilio sends to this server.")
+    ] = ""
+    twilio_url: Annotated[str, Meta(description="Address of Twilio's API.")] = "https://api.twilio.com"
+    sms_http_url: Annotated[str, Meta(description="Address of the gateway, for sms_provider http.")] = ""
+    sms_http_headers: Annotated[
+        str, Meta(description='Headers as a JSON object, e.g. {"Authorization": "Bearer ..."}.')
+    ] = ""
+    sms_http_body: Annotated[
+        str,
+        Meta(
+            description="The request's body with {from}, {to}, {text}, {id} in it, each escaped for JSON, or for a "
+            "form when the Content-Type header says so."
+        ),
+    ] = '{"from": "{from}", "to": "{to}", "text": "{text}", "id": "{id}"}'
+    sms_http_id: Annotated[
+        str, Meta(description="Where the gateway's answer holds its id: a path such as data.message.id.")
+    ] = "id"
+    inbound_secret: Annotated[
+        str,
+        Meta(description="Secret (whsec_...) that signs what arrives at the generic inbound webhook. Empty: refused."),
+    ] = ""
+    quiet_hours: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\d\d:\d\d-\d\d:\d\d)?$",
+            description="When automatic messages wait, in the lead's time zone. Empty: never.",
+        ),
+    ] = "21:00-08:00"
+    blob_url: Annotated[
+        str,
+        Meta(description="Where recordings are kept: s3://bucket/prefix, or empty for the data folder."),
+    ] = ""
+    ai_url: Annotated[
+        str,
+        Meta(
+            description="An OpenAI-compatible endpoint, e.g. https://api.openai.com/v1, for summaries and transcripts. "
+            "Empty: calls are summarised on this machine, and nothing is transcribed."
+        ),
+    ] = ""
+    ai_key: Annotated[str, Meta(description="Key of that endpoint.")] = ""
+    ai_model: Annotated[str, Meta(description="Model that summarises.")] = "gpt-4o-mini"
+    ai_transcription_model: Annotated[str, Meta(description="Model that transcribes. Empty: nothing is.")] = "whisper-1"
+    ai_timeout_seconds: Annotated[int, Meta(ge=1, le=3600, description="Patience with that endpoint.")] = 120
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is logged.")
     ] = "info"
@@ -88,6 +172,8 @@ def allowed_values(name: str) -> str:
         return f"A number from {meta.ge} to {meta.le}."
     if meta.ge is not None:
         return f"A number, at least {meta.ge}."
+    if name == "quiet_hours":
+        return "Two times of day, e.g. 21:00-08:00, or nothing."
     return "Two capital letters." if meta.pattern else ""
 
 

@@ -1,21 +1,26 @@
 """The shapes in which the contract writes instants and dates. contract: behaviour.md 1.6."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+#: ISO 8601 with seconds, and an offset: without one nobody knows which instant is meant.
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?\s?([Zz]|GMT|[+-]\d\d:?\d\d)")
 _BIRTHDAY: Final = re.compile(r"([A-Za-z]{3}) (\d{1,2}), (\d{4})")
 
 
 def epoch_millis(instant: datetime | None) -> int | None:
     """Return whole milliseconds since 1970."""
-    return None if instant is None else int(instant.timestamp() * 1000)
+    return None if instant is None else (instant - _EPOCH) // _MILLISECOND
 
 
 def from_epoch_millis(millis: int | None) -> datetime | None:
-    """Return the instant, aware, in UTC. Raises OverflowError or ValueError outside the years 1 to 9999."""
-    return None if millis is None else datetime.fromtimestamp(millis / 1000, UTC)
+    """Return the instant, aware, in UTC. Raises: OverflowError outside the years 1 to 9999."""
+    return None if millis is None else _EPOCH + timedelta(milliseconds=millis)
 
 
 def utc_text(instant: datetime | None) -> str | None:
@@ -31,6 +36,36 @@ def gmt_text(instant: datetime | None) -> str | None:
 def iso_z(instant: datetime | None) -> str | None:
     """Return `2026-05-06T14:32:00Z` (inquiries, tags, timeline)."""
     return None if instant is None else instant.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
+
+
+def iso_offset(instant: datetime | None, zone: tzinfo) -> str | None:
+    """Return `2026-03-19T10:30:00-07:00`: the time on the clocks of a zone."""
+    return None if instant is None else instant.astimezone(zone).isoformat(timespec="seconds")
+
+
+def iso_millis(instant: datetime | None) -> str | None:
+    """Return `2026-06-10T05:51:02.165+00:00` (system logs)."""
+    return None if instant is None else instant.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def parse_instant(text: str) -> datetime | None:
+    """Read ISO 8601 with an offset, `Z` or `GMT`; None for anything else, a time without an offset too."""
+    match = _INSTANT.fullmatch(text.strip())
+    if not match:
+        return None
+    plain = text.strip().upper().replace("GMT", "Z").replace(",", ".").replace(" ", "T", 1).replace(" ", "")
+    try:
+        return datetime.fromisoformat(plain).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_zone(name: str) -> ZoneInfo | None:
+    """Return an IANA time zone; None when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def birthday_text(day: date | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from rooftree.platform import clock
@@ -12,6 +13,7 @@ from rooftree.platform.database import Transaction
 from rooftree.platform.outbox import Announcement
 from rooftree.timeline import store
 from rooftree.timeline.kinds import KINDS
+from rooftree.timeline.model import SiteActivity, Talk, TimelineEntry
 
 
 class Audience(Struct, frozen=True):
@@ -28,28 +30,43 @@ class Entry(Struct, frozen=True):
 
     kind: str
     lead_id: int
-    details: dict[str, Any]
+    details: dict[str, Any] | Talk | SiteActivity
     happened_at: datetime | None = None  #: None: now
     payload: dict[str, Any] | None = None  #: what the announcement carries beside leadId
     id: int | None = None  #: None: a fresh one
+    direction: str | None = None  #: of talk: outbound, inbound
+    status: str | None = None  #: of talk: how it went, in the contract's words
+    is_pinned: bool = False
+    actor_id: int | None = None  #: who did it, or of talk the agent's side, when nobody is logged in
+
+
+def talk_entry(
+    kind: str,
+    lead_id: int,
+    entry_id: int,
+    talk: Talk,
+    *,
+    direction: str,
+    happened_at: datetime | None = None,
+    status: str | None = None,
+    is_pinned: bool = False,
+    agent_id: int | None = None,
+) -> Entry:
+    """Return the entry of a call, text or e-mail: its id is also the id that the contract calls callId and so on."""
+    payload = {"timelineId": entry_id, f"{KINDS[kind].channel}Id": entry_id}
+    return Entry(kind, lead_id, talk, happened_at, payload, entry_id, direction, status, is_pinned, agent_id)
 
 
 async def record(tx: Transaction, actor: Actor | None, entries: Sequence[Entry], *, audience: Audience) -> list[int]:
-    """Write entries down, announce those that the world is told of, and count those that are counted.
+    """Write entries down, count them, and announce those that the world is told of, in one statement.
 
-    One statement for all entries and announcements; one more for each entry that is counted. Each (list, verb, lead) is
-    announced at most once. Returns the entries' ids, in order.
+    Each (list, verb, lead) is announced at most once. Returns the entries' ids, in order.
     Writes: timeline_entry, announcement, timeline_summary. Raises: ValueError when a payload lacks a key.
     """
     if not entries:
         return []
     moment = clock.now()
-    ids = await store.insert_entries(tx, actor, entries, _announcements(entries, audience, moment), moment)
-    for entry in entries:
-        kind = KINDS[entry.kind]
-        if kind.counters or kind.moments:
-            await store.count(tx, entry.lead_id, kind, entry.happened_at or moment)
-    return ids
+    return await store.insert_entries(tx, actor, entries, _announcements(entries, audience, moment), moment)
 
 
 def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetime) -> list[Announcement]:
@@ -59,12 +76,7 @@ def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetim
             payload = {"leadId": entry.lead_id, **{key: (entry.payload or {})[key] for key in _keys(entry, told.keys)}}
             announced = (told.list_id, told.verb, *payload.values())
             found[announced] = Announcement(
-                told.list_id,
-                f"{told.verb}{told.thing}",
-                entry.lead_id,
-                payload,
-                audience,
-                entry.happened_at or moment,
+                told.list_id, f"{told.verb}{told.thing}", entry.lead_id, payload, audience, moment
             )
     return list(found.values())
 
@@ -73,6 +85,33 @@ def _keys(entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:
     if missing := [key for key in keys if key not in (entry.payload or {})]:
         raise ValueError(f"an entry of kind {entry.kind} is announced and needs {', '.join(missing)} in its payload")
     return keys
+
+
+async def set_status(tx: Transaction, entry_id: int, status: str, *, error: str | None = None) -> TimelineEntry | None:
+    """Say how a call, text or e-mail went; None when there is no such entry.
+
+    What became of it is recorded by the caller as an entry of its own. Writes: timeline_entry.
+    """
+    return await store.update_status(tx, entry_id, status, error)
+
+
+async def amend_talk(tx: Transaction, entry_id: int, **changes: Any) -> TimelineEntry | None:
+    """Fill in what became known of a call later: fields of Talk, e.g. its duration. Writes: timeline_entry."""
+    wire = msgspec.json.decode(msgspec.json.encode(Talk(**changes)))
+    return await store.update_details(tx, entry_id, msgspec.json.encode(wire))
+
+
+async def rewrite(tx: Transaction, entry_id: int, details: dict[str, Any], *, is_pinned: bool) -> None:
+    """Show an entry with other details, pinned or not; the change is an entry of its own. Writes: timeline_entry."""
+    await store.rewrite(tx, entry_id, msgspec.json.encode(details), is_pinned=is_pinned)
+
+
+async def strike(tx: Transaction, actor: Actor, entry_id: int) -> None:
+    """Take an entry out of what readers show; the row stays, with who struck it out and when.
+
+    The caller records the deletion as an entry of its own. Writes: timeline_entry, timeline_summary.
+    """
+    await store.strike(tx, actor.member_id, entry_id)
 
 
 async def load(tx: Transaction, history: Sequence[tuple[int, Entry]]) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 
@@ -16,3 +17,43 @@ class TimelineEntry(Struct, frozen=True):
     recorded_at: datetime
     actor_id: int | None  #: None: the system
     details: bytes
+    channel: str | None  #: of talk: call, text, email
+    direction: str | None  #: of talk: outbound (agent to lead), inbound
+    origin: str | None  #: of talk: auto, manual, logged
+    status: str | None  #: how it went, in the contract's words
+    is_pinned: bool
+    deleted_at: datetime | None
+    deleted_by: int | None
+
+    @property
+    def talk(self) -> "Talk":
+        """What was said, of an entry with a channel."""
+        return _TALK.decode(self.details)
+
+
+class Talk(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What was said in a call, a text or an e-mail: the `details` of its entry."""
+
+    content: str | None = None  #: the text; of a call the agent's note
+    subject: str | None = None
+    phone: str | None = None  #: the lead's number
+    outcome: str | None = None  #: of a call: Talked, VoiceMessage ...
+    duration: int | None = None  #: of a call, in seconds
+    from_email: str | None = None
+    to_email: str | None = None
+    error: str | None = None  #: why it could not be delivered, in the provider's words
+    from_pond: bool = False
+
+
+_TALK = msgspec.json.Decoder(Talk)
+
+
+class SiteActivity(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a lead did on the website, as it was sent: the `details` of its entry. contract: seed 002"""
+
+    text: str
+    link: str
+    picture: str
+    listing: msgspec.Raw = msgspec.Raw(b"null")
+    scheduled_date: str | None = None
+    page_name: str | None = None

@@ -1,18 +1,23 @@
-"""Every INSERT and UPDATE of the logbook."""
+"""Every INSERT and UPDATE of the logbook. Nothing is ever deleted from it."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from rooftree.platform.actor import Actor
-from rooftree.platform.database import Arguments, Transaction
+from rooftree.platform.database import Arguments, Transaction, columns
 from rooftree.platform.outbox import Announcement, insert_announcements
-from rooftree.timeline.kinds import Kind
+from rooftree.timeline.kinds import KINDS, Kind, moments_of
+from rooftree.timeline.model import TimelineEntry
 
 if TYPE_CHECKING:
     from rooftree.timeline.actions import Entry
+
+#: A lead's score ends here.
+HIGHEST_SCORE: Final = 100
+_MOMENT_OF: Final = {"call": "last_call_at", "text": "last_text_at", "email": "last_email_at"}
 
 
 async def insert_entries(
@@ -22,45 +27,160 @@ async def insert_entries(
     announcements: Sequence[Announcement],
     moment: datetime,
 ) -> list[int]:
-    """Write entries and announcements in one statement; return the entries' ids in order."""
+    """Write entries, what they count and what they announce, in one statement; return the entries' ids in order."""
     args = Arguments([tx.team_id])
+    kinds = [KINDS[entry.kind] for entry in entries]
     lists = (
         ("bigint", [entry.lead_id for entry in entries]),
         ("bigint", [entry.id for entry in entries]),
         ("text", [entry.kind for entry in entries]),
         ("timestamptz", [entry.happened_at or moment for entry in entries]),
         ("jsonb", [msgspec.json.encode(entry.details) for entry in entries]),
+        ("text", [kind.channel for kind in kinds]),
+        ("text", [entry.direction for entry in entries]),
+        ("text", [kind.origin for kind in kinds]),
+        ("text", [entry.status for entry in entries]),
+        ("boolean", [entry.is_pinned for entry in entries]),
+        ("bigint", [actor.member_id if actor else entry.actor_id for entry in entries]),
     )
     arrays = ", ".join(f"{args.add(values)}::{kind}[]" for kind, values in lists)
     told = f", told AS ({insert_announcements(announcements, args)})" if announcements else ""
+    summary = _count(entries, moment, args)
+    counted = f", counted AS ({summary})" if summary else ""
     rows = await tx.fetch(
         f"""
 WITH given AS MATERIALIZED (
-    SELECT lead_id, coalesce(id, next_id()) AS id, kind, happened_at, details, place
-      FROM unnest({arrays}) WITH ORDINALITY AS e (lead_id, id, kind, happened_at, details, place)),
+    SELECT lead_id, coalesce(id, next_id()) AS id, kind, happened_at, details,
+           channel, direction, origin, status, is_pinned, actor_id, place
+      FROM unnest({arrays}) WITH ORDINALITY
+        AS e (lead_id, id, kind, happened_at, details, channel, direction, origin, status, is_pinned, actor_id, place)),
 written AS (
-    INSERT INTO timeline_entry (team_id, lead_id, id, kind, happened_at, actor_id, details)
-    SELECT $1, lead_id, id, kind, happened_at, {args.add(actor.member_id if actor else None)}::bigint, details
-      FROM given){told}
+    INSERT INTO timeline_entry (team_id, lead_id, id, kind, happened_at, actor_id, details,
+                                channel, direction, origin, status, is_pinned)
+    SELECT $1, lead_id, id, kind, happened_at, actor_id, details,
+           channel, direction, origin, status, is_pinned
+      FROM given){told}{counted}
 SELECT id FROM given ORDER BY place""",
         *args,
     )
     return [row["id"] for row in rows]
 
 
-async def count(tx: Transaction, lead_id: int, kind: Kind, happened_at: datetime) -> None:
-    """Add one to what a kind counts, and move forward what it dates; a late entry moves nothing back."""
-    columns = [*kind.counters, *kind.moments]
-    values = ["1"] * len(kind.counters) + ["$3"] * len(kind.moments)
-    updates = [f"{name} = coalesce(s.{name}, 0) + 1" for name in kind.counters]
-    updates += [f"{name} = greatest(s.{name}, EXCLUDED.{name})" for name in kind.moments]
-    await tx.execute(
-        f"""INSERT INTO timeline_summary AS s (team_id, lead_id, {", ".join(columns)})
-            VALUES ($1, $2, {", ".join(values)})
-            ON CONFLICT (team_id, lead_id) DO UPDATE SET {", ".join(updates)}""",
+def _count(entries: "Sequence[Entry]", moment: datetime, args: Arguments) -> str:
+    """Return the statement that adds up what these entries count; a late entry moves nothing back. "" for nothing."""
+    tallies = _tallies(entries, moment)
+    if not tallies:
+        return ""
+    names = sorted({name for tally in tallies.values() for name in tally})
+    rows = ", ".join(
+        f"($1, {args.add(lead_id)}::bigint, " + ", ".join(_value(tally.get(name), name, args) for name in names) + ")"
+        for lead_id, tally in sorted(tallies.items())
+    )
+    updates = ", ".join(f"{name} = {_merged(name)}" for name in names)
+    return f"""INSERT INTO timeline_summary AS s (team_id, lead_id, {", ".join(names)})
+    VALUES {rows}
+    ON CONFLICT (team_id, lead_id) DO UPDATE SET {updates}"""
+
+
+def _tallies(entries: "Sequence[Entry]", moment: datetime) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        kind = KINDS[entry.kind]
+        happened_at = entry.happened_at or moment
+        tally: dict[str, Any] = {}
+        for name in kind.counters:
+            tally[name] = 1
+        if kind.points:
+            tally["score"] = kind.points
+        for name in moments_of(kind, entry.direction):
+            tally[name] = happened_at
+        if tally:
+            _add(found.setdefault(entry.lead_id, {}), tally)
+    return found
+
+
+def _add(total: dict[str, Any], tally: dict[str, Any]) -> None:
+    for name, value in tally.items():
+        if name not in total:
+            total[name] = value
+        elif isinstance(value, datetime):
+            total[name] = max(total[name], value)
+        else:
+            total[name] += value
+
+
+def _value(value: Any, name: str, args: Arguments) -> str:
+    return f"{args.add(value)}::{'timestamptz' if name.endswith('_at') else 'integer'}"
+
+
+def _merged(name: str) -> str:
+    if name.endswith("_at"):
+        return f"greatest(s.{name}, EXCLUDED.{name})"
+    total = f"coalesce(s.{name}, 0) + coalesce(EXCLUDED.{name}, 0)"
+    return f"least({total}, {HIGHEST_SCORE})" if name == "score" else total
+
+
+async def update_status(tx: Transaction, entry_id: int, status: str, error: str | None) -> TimelineEntry | None:
+    """Set how a call, text or e-mail went; return it as it is now."""
+    row = await tx.fetchrow(
+        f"""UPDATE timeline_entry
+               SET status = $3, details = CASE WHEN $4::text IS NULL THEN details - 'error'
+                                               ELSE details || jsonb_build_object('error', $4::text) END
+             WHERE team_id = $1 AND id = $2 AND channel IS NOT NULL RETURNING {columns(TimelineEntry)}""",
         tx.team_id,
-        lead_id,
-        happened_at,
+        entry_id,
+        status,
+        error,
+    )
+    return TimelineEntry(*row) if row else None
+
+
+async def update_details(tx: Transaction, entry_id: int, changes: bytes) -> TimelineEntry | None:
+    """Merge what became known of a call, text or e-mail; return it as it is now."""
+    row = await tx.fetchrow(
+        f"""UPDATE timeline_entry SET details = details || $3::jsonb
+             WHERE team_id = $1 AND id = $2 AND channel IS NOT NULL RETURNING {columns(TimelineEntry)}""",
+        tx.team_id,
+        entry_id,
+        changes,
+    )
+    return TimelineEntry(*row) if row else None
+
+
+async def rewrite(tx: Transaction, entry_id: int, details: bytes, *, is_pinned: bool) -> None:
+    """Replace what an entry shows."""
+    await tx.execute(
+        "UPDATE timeline_entry SET details = $3, is_pinned = $4 WHERE team_id = $1 AND id = $2",
+        tx.team_id,
+        entry_id,
+        details,
+        is_pinned,
+    )
+
+
+async def strike(tx: Transaction, member_id: int, entry_id: int) -> None:
+    """Mark an entry as deleted; of talk, take it out of the summary too."""
+    row = await tx.fetchrow(
+        """UPDATE timeline_entry SET deleted_at = now(), deleted_by = $3, is_pinned = false
+            WHERE team_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING lead_id, channel""",
+        tx.team_id,
+        entry_id,
+        member_id,
+    )
+    if row is None or row["channel"] is None:
+        return
+    # A statement of its own: it must see the row above as deleted.
+    left = "FROM timeline_entry e WHERE e.team_id = $1 AND e.lead_id = $2 AND e.channel {} AND e.deleted_at IS NULL"
+    await tx.execute(
+        f"""UPDATE timeline_summary
+               SET communication_count = nullif(communication_count - 1, 0),
+                   {_MOMENT_OF[row["channel"]]} = (SELECT max(e.happened_at) {left.format("= $3")}),
+                   last_contact_at = (SELECT max(e.happened_at) {left.format("IS NOT NULL")}
+                                                               AND e.direction = 'outbound')
+             WHERE team_id = $1 AND lead_id = $2""",
+        tx.team_id,
+        row["lead_id"],
+        row["channel"],
     )
 
 
@@ -75,31 +195,48 @@ async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") 
             entry.happened_at,
             actor_id,
             msgspec.json.encode(entry.details),
+            KINDS[entry.kind].channel,
+            entry.direction,
+            KINDS[entry.kind].origin,
+            entry.status,
+            entry.is_pinned,
         )
         for actor_id, entry in entries
     ]
-    columns = ("team_id", "lead_id", "id", "kind", "happened_at", "actor_id", "details")
-    await tx.copy_records("timeline_entry", records=records, columns=columns)
+    names = ("team_id", "lead_id", "id", "kind", "happened_at", "actor_id", "details")
+    names += ("channel", "direction", "origin", "status", "is_pinned")
+    await tx.copy_records("timeline_entry", records=records, columns=names)
 
 
 async def summarise(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Kind]) -> None:
-    """Make the summaries of leads that have none from their entries, for the counters of these kinds."""
-    names = sorted({name for kind in kinds for name in kind.counters})
-    moments = sorted({name for kind in kinds for name in kind.moments})
-    sums = [f"nullif(count(*) FILTER (WHERE kind IN ({_listed(kinds, name)})), 0)" for name in names] + [
-        f"max(happened_at) FILTER (WHERE kind IN ({_listed(kinds, name)}))" for name in moments
-    ]
-    listed = _listed(kinds, None)
+    """Make the summaries of leads that have none from their entries, for what these kinds count."""
+    sums = _sums(kinds)
     await tx.execute(
-        f"""INSERT INTO timeline_summary (team_id, lead_id, {", ".join(names + moments)})
-            SELECT team_id, lead_id, {", ".join(sums)} FROM timeline_entry
-             WHERE team_id = $1 AND lead_id = ANY ($2) AND kind IN ({listed}) GROUP BY 1, 2
+        f"""INSERT INTO timeline_summary (team_id, lead_id, {", ".join(sums)})
+            SELECT team_id, lead_id, {", ".join(sums.values())} FROM timeline_entry
+             WHERE team_id = $1 AND lead_id = ANY ($2) AND kind IN ({_listed(kinds)}) GROUP BY 1, 2
             ON CONFLICT DO NOTHING""",
         tx.team_id,
         list(lead_ids),
     )
 
 
-def _listed(kinds: Sequence[Kind], column: str | None) -> str:
-    found = [kind.name for kind in kinds if column is None or column in kind.counters + kind.moments]
-    return ", ".join(f"'{name}'" for name in found)
+def _sums(kinds: Sequence[Kind]) -> dict[str, str]:
+    """Return the columns of the summary, each with the expression that adds it up."""
+    found: dict[str, str] = {}
+    for name in sorted({name for kind in kinds for name in kind.counters}):
+        listed = _listed([kind for kind in kinds if name in kind.counters])
+        found[name] = f"nullif(count(*) FILTER (WHERE kind IN ({listed})), 0)"
+    for name in sorted({name for kind in kinds for name in kind.moments}):
+        listed = _listed([kind for kind in kinds if name in kind.moments])
+        found[name] = f"max(happened_at) FILTER (WHERE kind IN ({listed}))"
+    said = "max(happened_at) FILTER (WHERE direction = '{}')"
+    found["last_contact_at"] = said.format("outbound")
+    found["last_activity_at"] = f"greatest({found['last_activity_at']}, {said.format('inbound')})"
+    points = " ".join(f"WHEN '{kind.name}' THEN {kind.points}" for kind in kinds if kind.points)
+    found["score"] = f"nullif(least(sum(CASE kind {points} ELSE 0 END), {HIGHEST_SCORE}), 0)"
+    return found
+
+
+def _listed(kinds: Sequence[Kind]) -> str:
+    return ", ".join(f"'{kind.name}'" for kind in kinds)

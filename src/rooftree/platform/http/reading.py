@@ -90,9 +90,12 @@ class Query:
         for key, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
             self._values.setdefault(key, []).append(value)
 
-    def path_id(self, name: str) -> int | None:
-        """Return a path's id; None when it is not a positive 64-bit number, so that it is answered as unknown."""
-        text = str(self._path[name])
+    def path_id(self, name: str, *, prefix: str = "") -> int | None:
+        """Return a path's id; None when it is not a positive 64-bit number, so that it is answered as unknown.
+
+        `prefix` may stand before the number.
+        """
+        text = str(self._path[name]).removeprefix(prefix)
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
         return number if 0 < number <= INT64_MAX else None
 
