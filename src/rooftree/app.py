@@ -10,15 +10,21 @@ from typing import Final
 from litestar import Litestar
 from litestar.di import Provide
 
+import rooftree.ai.api
+import rooftree.calls.api
 import rooftree.leads.api
 import rooftree.manual_logs.api
+import rooftree.messaging.api
 import rooftree.notes.api
 import rooftree.team.api
 import rooftree.timeline.api
 import rooftree.transactions.api
 from rooftree.auth.queries import KeyReader
 from rooftree.auth.store import LastUsed
+from rooftree.messaging.intake import ReturnAddresses
+from rooftree.messaging.links import Links
 from rooftree.platform.actor import Actor
+from rooftree.platform.blobs import BlobLinks, BlobStore
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import ApiError, BadCredentials, UserInTokenNotExist
 from rooftree.platform.http import contract, service
@@ -36,6 +42,9 @@ ROUTES: Final = [
     *rooftree.timeline.api.ROUTES,
     *rooftree.notes.api.ROUTES,
     *rooftree.manual_logs.api.ROUTES,
+    *rooftree.messaging.api.ROUTES,
+    *rooftree.calls.api.ROUTES,
+    *rooftree.ai.api.ROUTES,
     *rooftree.transactions.api.ROUTES,
 ]
 _READING: Final = {"GET", "HEAD"}
@@ -45,7 +54,11 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
     """Return the application, serving from an open database. The caller opens and closes the database."""
     app = Litestar(
         route_handlers=[*ROUTES, *contract.not_yet_served(ROUTES), *service.ROUTES],
-        dependencies={"tx": Provide(_tx), "actor": Provide(_actor, sync_to_thread=False)},
+        dependencies={
+            "tx": Provide(_tx),
+            "actor": Provide(_actor, sync_to_thread=False),
+            "identity": Provide(_identity),
+        },
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         request_max_body_size=settings.body_limit_bytes + 1,
@@ -55,6 +68,10 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
     app.state.database = database
     app.state.key_reader = KeyReader(signing_secret)
     app.state.sealer = Sealer(signing_secret)
+    app.state.links = Links(signing_secret, settings.address, is_public=bool(settings.public_url))
+    app.state.returns = ReturnAddresses(signing_secret, settings.email_in_domain) if settings.email_in_domain else None
+    app.state.blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
+    app.state.blob_links = BlobLinks(signing_secret, settings.address)
     app.state.last_used = LastUsed()
     app.state.refused = RefusedCredentials(settings.auth_failures_per_minute)
     return RequestIds(app)
@@ -77,6 +94,18 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
         state.last_used.note(actor.team_id, actor.key_id)
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
         yield tx
+
+
+async def _identity(request: AnyRequest) -> Actor:
+    """Authenticate, and hold nothing: for requests that take long to come in."""
+    state = request.app.state
+    async with state.database.asking(_key_hash(request), is_writing=False) as (_, record):
+        try:
+            actor = actor_of(record)
+        except ApiError as error:
+            raise _counted(request, error) from None
+    state.last_used.note(actor.team_id, actor.key_id)
+    return actor
 
 
 def _actor(request: AnyRequest, tx: Tx) -> Actor:  # noqa: ARG001

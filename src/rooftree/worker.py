@@ -1,26 +1,68 @@
 """Runs what no request waits for: lists every room's jobs and timers."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+import rooftree.ai.jobs
+import rooftree.calls.jobs
 import rooftree.leads.jobs
+import rooftree.messaging.jobs
+from rooftree.leads.mailbox import receive_mail
+from rooftree.messaging.intake import ReturnAddresses, parse_mail
+from rooftree.messaging.smtp_in import serve_mail
+from rooftree.platform.blobs import BlobStore
 from rooftree.platform.database import Database
-from rooftree.platform.jobs import CONCURRENCY, Job, Timer, run_forever
+from rooftree.platform.jobs import CONCURRENCY, run_forever
+from rooftree.platform.secret import shared_secret
+from rooftree.platform.settings import Settings
 
 _log: Final = structlog.get_logger("rooftree.worker")
-JOBS: Final[list[Job]] = []
-TIMERS: Final[list[Timer]] = [*rooftree.leads.jobs.TIMERS]
 
 
-async def work(dsn: str, stop: asyncio.Event, *, is_pooled: bool = False) -> None:
+async def work(dsn: str, stop: asyncio.Event, settings: Settings) -> None:
     """Work until `stop` is set; what runs at that moment is finished, or given back. `dsn` has the owner's rights."""
+    is_pooled = settings.database_pooler
     owner = await Database.connect(dsn, server_role=False, max_size=4, is_pooled=is_pooled)
     server = await Database.connect(dsn, min_size=0, max_size=CONCURRENCY, is_pooled=is_pooled)
+    blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
+    recordings = rooftree.calls.jobs.Recordings(settings, blobs)
     try:
-        _log.info("worker ready", jobs=[job.name for job in JOBS], timers=[timer.name for timer in TIMERS])
-        await run_forever(owner, server, dsn, JOBS, TIMERS, stop)
+        async with (
+            rooftree.messaging.jobs.Carrier(settings, await shared_secret(owner)) as carrier,
+            rooftree.ai.jobs.Listener(settings, blobs) as listener,
+        ):
+            jobs = [*carrier.jobs, *recordings.jobs, *listener.jobs]
+            timers = [*rooftree.leads.jobs.TIMERS, *carrier.timers]
+            _log.info("worker ready", jobs=[job.name for job in jobs], timers=[timer.name for timer in timers])
+            await run_forever(owner, server, dsn, jobs, timers, stop, lease_seconds=float(settings.job_lease_seconds))
     finally:
         await server.close()
         await owner.close()
+
+
+async def take_mail(
+    dsn: str,
+    stop: asyncio.Event,
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    is_lmtp: bool = False,
+    started: Callable[[int], None] | None = None,
+) -> None:
+    """Take mail in until `stop` is set; it is acknowledged when it is on disk. `started` hears the port."""
+    server = await Database.connect(dsn, min_size=0, max_size=4, is_pooled=settings.database_pooler)
+    owner = await Database.connect(dsn, server_role=False, max_size=1, is_pooled=settings.database_pooler)
+    returns = ReturnAddresses(await shared_secret(owner), settings.email_in_domain)
+    await owner.close()
+
+    async def deliver(raw: bytes, _: str, recipients: tuple[str, ...]) -> bool:
+        return await receive_mail(server, returns, parse_mail(raw), raw, recipients)
+
+    try:
+        await serve_mail(host, port, deliver, stop, domain=settings.email_in_domain, is_lmtp=is_lmtp, started=started)
+    finally:
+        await server.close()

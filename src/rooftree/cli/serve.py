@@ -65,7 +65,7 @@ async def _serve(settings: Settings, *, is_demo: bool) -> None:
         serving = serve_here if settings.workers == 1 else serve_children
         async with asyncio.TaskGroup() as group:
             group.create_task(serving(settings, dsn, listener, stop))
-            group.create_task(job_worker.work(dsn, stop, is_pooled=settings.database_pooler))
+            group.create_task(job_worker.work(dsn, stop, settings))
             if embedded:
                 group.create_task(_keep_alive(embedded, stop))
     console.print("Stopped. Everything that was answered is on disk.")
@@ -163,22 +163,44 @@ def _first_lead(url: str, key: str) -> str:
     )
 
 
-def worker() -> None:
+def worker(
+    smtp_in: Annotated[
+        str | None,
+        typer.Option(help="Also take mail in at this address, e.g. 127.0.0.1:2525 (SMTP, or LMTP with --lmtp)."),
+    ] = None,
+    lmtp: Annotated[
+        bool, typer.Option("--lmtp", help="Speak LMTP there, as mail servers do to local mailboxes.")
+    ] = False,
+) -> None:
     """Run the worker alone, beside API processes elsewhere."""
     try:
         settings = read_settings()
     except SettingError as error:
         fail(str(error))
     configure_logging(settings.log_level, settings.log_format)
-    run(_work(settings))
+    run(_work(settings, smtp_in, is_lmtp=lmtp))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, smtp_in: str | None, *, is_lmtp: bool) -> None:
     stop = asyncio.Event()
     on_stop(stop)
+    host, port = _mail_address(settings, smtp_in) if smtp_in else ("", 0)
     async with started(settings) as (dsn, _):
         await migrate(dsn)
-        await job_worker.work(dsn, stop, is_pooled=settings.database_pooler)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(job_worker.work(dsn, stop, settings))
+            if host:
+                console.print(f"Taking mail to {settings.email_in_domain} in at {host}:{port}")
+                group.create_task(job_worker.take_mail(dsn, stop, settings, host, port, is_lmtp=is_lmtp))
+
+
+def _mail_address(settings: Settings, smtp_in: str) -> tuple[str, int]:
+    if not settings.email_in_domain:
+        raise Refused("Set ROOFTREE_EMAIL_IN_DOMAIN: the domain whose mail comes in here.")
+    host, _, port = smtp_in.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Refused(f"--smtp-in {smtp_in}: write HOST:PORT, e.g. 127.0.0.1:2525.")
+    return host.strip("[]"), int(port)
 
 
 def openapi() -> None:

@@ -6,9 +6,10 @@ import typer
 from rich.table import Table
 
 from rooftree.cli.running import Refused, console, out, run, running, team_of
+from rooftree.messaging.inbound import e164
 from rooftree.team import actions, queries
 
-app = typer.Typer(help="The people of the team: list, add, deactivate, reactivate.", no_args_is_help=True)
+app = typer.Typer(help="The people of the team: list, add, number, deactivate, reactivate.", no_args_is_help=True)
 
 Team = Annotated[str | None, typer.Option("--team-of", help="Login of anybody in the team, if there are several.")]
 
@@ -65,6 +66,26 @@ async def _add(email: str, first_name: str, last_name: str, role: str, office: s
     console.print(
         f"{first_name} is in the team, user id {member.id}. A key: rooftree keys create --user {email} --name …"
     )
+
+
+@app.command()
+def number(
+    email: Annotated[str, typer.Argument(help="Their login.")],
+    number: Annotated[str, typer.Argument(help="The provider's number, e.g. +15125550100; empty takes it away.")],
+) -> None:
+    """Give somebody the virtual number that their texts go from, and that texts to them come to."""
+    run(_number(email, number))
+
+
+async def _number(email: str, wish: str) -> None:
+    async with running() as server:
+        normal = e164(wish, server.settings.phone_region) if wish else None
+        if wish and normal is None:
+            raise Refused(f"{wish} is not a phone number. Write it as +15125550100.")
+        team_id, _ = await team_of(server.owner, email)
+        async with server.owner.transaction(team_id) as tx:
+            await actions.set_virtual_number(tx, email, normal)
+    console.print(f"{email} texts from {normal} now." if normal else f"{email} has no number now.")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from msgspec.structs import asdict, replace
 
 from rooftree.leads import fields, queries, rules, store
 from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadPropertyNotExist
+from rooftree.leads.messages import email_by_itself
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
 from rooftree.leads.wire import (
@@ -91,9 +92,9 @@ async def create_lead(
         Entry(kinds.LEAD_CREATED, lead.id, _creation_details(lead, words), happened_at=now),
         _first_assignment(lead, assignment, now),
         *await _first_conversation(tx, actor, request, lead),
+        *await _first_messages(tx, request, lead),
     ]
     await record(tx, actor, entries, audience=audience(lead))
-    await _first_messages(tx, request, lead)
     return lead
 
 
@@ -297,19 +298,9 @@ async def _first_conversation(tx: Transaction, actor: Actor, request: LeadReques
     return entries
 
 
-async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead) -> None:
+async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead) -> list[Entry]:
     """Queue the welcome e-mail, where consent allows, and the alert to the agent. contract: S4-78, S4-79, S4-131."""
     name = rules.full_name(lead.first_name, lead.last_name)
-    if request.welcome_email and lead.emails and not (lead.cannot_email or lead.is_unsubscribed):
-        await messaging.queue_email(
-            tx,
-            lead_id=lead.id,
-            sender_id=lead.assigned_user_id,
-            purpose="welcome_email",
-            recipient=lead.emails[0],
-            subject=f"Welcome, {lead.first_name}",
-            body=f"Hi {lead.first_name},\n\nthank you for getting in touch. We will be with you shortly.",
-        )
     if request.lead_alert and lead.assigned_user_id:
         await messaging.notify_agent(
             tx,
@@ -319,6 +310,16 @@ async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead) -> 
             subject=f"New lead: {name}",
             body=f"{name} is a new lead of yours. Source: {lead.source or 'not named'}.",
         )
+    if not request.welcome_email:
+        return []
+    entry = await email_by_itself(
+        tx,
+        lead,
+        purpose="welcome_email",
+        subject=f"Welcome, {lead.first_name}",
+        body=f"Hi {lead.first_name},\n\nthank you for getting in touch. We will be with you shortly.",
+    )
+    return [entry] if entry else []
 
 
 async def edit_lead(

@@ -24,12 +24,48 @@ class Message(Struct, frozen=True):
     attempts: int
     next_at: datetime | None  #: when it may next be tried
     leased_until: datetime | None  #: while a worker is at it
+    tried_at: datetime | None  #: the first attempt: from then on it may have gone out
     provider: str | None
     provider_id: str | None
     error: str | None  #: what the provider said last
     created_at: datetime
     sent_at: datetime | None
     updated_at: datetime
+
+
+class NewMessage(Struct, frozen=True):
+    """A message to be sent."""
+
+    lead_id: int | None
+    sender_id: int | None
+    channel: str  #: email, sms
+    purpose: str  #: manual, welcome_email, lead_alert, assignment, reply_alert
+    recipient: str
+    subject: str | None
+    body: str
+    recipient_name: str | None = None
+    sender: str | None = None  #: the number a text goes from
+    timeline_id: int | None = None
+    send_at: datetime | None = None  #: None: now
+    id: int | None = None  #: None: a fresh one
+
+
+class Arrival(Struct, frozen=True):
+    """Something that came in from outside. Without a lead it lies in the tray."""
+
+    team_id: int
+    id: int
+    channel: str  #: email, sms, call
+    provider_id: str  #: what makes it the same one when it is delivered twice
+    sender: str
+    recipient: str
+    subject: str | None
+    body: str
+    raw: bytes | None  #: an e-mail as it came
+    lead_id: int | None
+    timeline_id: int | None
+    arrived_at: datetime
+    handled_at: datetime | None  #: somebody dismissed it from the tray
 
 
 class OutgoingEmail(Struct, frozen=True, kw_only=True):

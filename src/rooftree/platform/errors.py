@@ -117,6 +117,14 @@ class TooManyRequests(ApiError):
     text = "Too Many Requests"
 
 
+class FeatureNotConfigured(ApiError):
+    """Something asked for needs a setting that is empty; the message names it."""
+
+    code = 900041
+    name = "FEATURE_NOT_CONFIGURED"
+    text = "This feature is not configured on this server."
+
+
 class InternalError(ApiError):
     """Anything unforeseen."""
 

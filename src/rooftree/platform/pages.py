@@ -27,8 +27,8 @@ def metadata(collection: str, limit: int, offset: int, total: int, scroll_id: st
 class Sealer:
     """Signs what a client carries for us, so that it comes back as it left."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._key = hmac.digest(secret, b"rooftree scroll cursor", "sha256")
+    def __init__(self, secret: bytes, purpose: str = "scroll cursor") -> None:
+        self._key = hmac.digest(secret, f"rooftree {purpose}".encode(), "sha256")
 
     def seal(self, content: Any) -> str:
         """Return an opaque text, safe in a URL."""

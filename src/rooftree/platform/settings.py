@@ -120,6 +120,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Where recordings are kept: s3://bucket/prefix, or empty for the data folder."),
     ] = ""
+    recording_limit_bytes: Annotated[int, Meta(ge=1024, description="Largest recording that is accepted.")] = (
+        100_000_000
+    )
     ai_url: Annotated[
         str,
         Meta(
@@ -131,12 +134,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     ai_model: Annotated[str, Meta(description="Model that summarises.")] = "gpt-4o-mini"
     ai_transcription_model: Annotated[str, Meta(description="Model that transcribes. Empty: nothing is.")] = "whisper-1"
     ai_timeout_seconds: Annotated[int, Meta(ge=1, le=3600, description="Patience with that endpoint.")] = 120
+    job_lease_seconds: Annotated[
+        int, Meta(ge=1, le=600, description="How long a killed worker's job waits before another worker takes it.")
+    ] = 30
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is logged.")
     ] = "info"
     log_format: Annotated[Literal["console", "json"], Meta(description="For people, or a JSON object a line.")] = (
         "console"
     )
+
+    @property
+    def address(self) -> str:
+        """How the world reaches this server, without a slash at the end."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
     def data_path(self) -> Path:

@@ -64,6 +64,15 @@ async def add_member(
     return member
 
 
+async def set_virtual_number(tx: Transaction, email: str, number: str | None) -> None:
+    """Give a member the number (E.164) that their texts go from, or take it away. Raises: TeamError."""
+    member = await queries.member_by_email(tx, email)
+    if member is None:
+        raise TeamError(f"There is nobody with the login {email}.")
+    if not await store.set_virtual_number(tx, member.id, number):
+        raise TeamError(f"{number} is somebody else's already.")
+
+
 async def deactivate_member(tx: Transaction, email: str) -> Member:
     """End a member's access at once; their leads stay. Raises: TeamError."""
     member = await queries.member_by_email(tx, email)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rooftree.platform.database import Arguments, Transaction, columns
+from rooftree.platform.database import Arguments, Database, Transaction, columns
 from rooftree.team import rules
 from rooftree.team.model import CustomRole, Member, Office, Team
 
@@ -21,6 +21,26 @@ class MemberView(Struct, frozen=True):
 async def find_member(tx: Transaction, member_id: int) -> Member | None:
     """Return a member of the team, whatever their status."""
     row = await tx.fetchrow(f"{_MEMBER} WHERE team_id = $1 AND id = $2", tx.team_id, member_id)
+    return Member(*row) if row else None
+
+
+async def team_of_number(database: Database, number: str) -> tuple[int, int | None] | None:
+    """Return team and member of a virtual number (E.164); of an unknown one the first team. None: no team at all."""
+    async with database.unscoped() as tx:
+        row = await tx.fetchrow("SELECT team_id, member_id FROM team_of_number($1)", number)
+    return (row[0], row[1]) if row else None
+
+
+async def team_of_address(database: Database, address: str) -> tuple[int, int | None] | None:
+    """Return team and member of a login address; of an unknown one the first team. None: no team at all."""
+    async with database.unscoped() as tx:
+        row = await tx.fetchrow("SELECT team_id, member_id FROM team_of_address($1)", address)
+    return (row[0], row[1]) if row else None
+
+
+async def find_owner(tx: Transaction) -> Member | None:
+    """Return the company owner."""
+    row = await tx.fetchrow(f"{_MEMBER} WHERE team_id = $1 AND role = 'owner'", tx.team_id)
     return Member(*row) if row else None
 
 

@@ -69,3 +69,16 @@ async def set_status(tx: Transaction, member_id: int, status: str) -> None:
         member_id,
         status,
     )
+
+
+async def set_virtual_number(tx: Transaction, member_id: int, number: str | None) -> bool:
+    """Set a member's virtual number; False when another has it."""
+    done = await tx.execute(
+        """UPDATE member SET virtual_number = $3, updated_at = now()
+            WHERE team_id = $1 AND id = $2
+              AND NOT EXISTS (SELECT FROM member WHERE virtual_number = $3 AND id <> $2)""",
+        tx.team_id,
+        member_id,
+        number,
+    )
+    return done == "UPDATE 1"

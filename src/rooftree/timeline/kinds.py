@@ -84,7 +84,7 @@ _TALK_TOLD: Final = {
 
 
 def _talk(name: str, text: str, channel: str, origin: str) -> Kind:
-    """Return a kind of call, text or e-mail. An agent reaching out moves last_contact_at too (`moments_of`)."""
+    """Return a kind of call, text or e-mail. The side that spoke moves more (`moments_of`)."""
     return Kind(
         name,
         text,
@@ -97,10 +97,12 @@ def _talk(name: str, text: str, channel: str, origin: str) -> Kind:
 
 
 def moments_of(kind: Kind, direction: str | None) -> tuple[str, ...]:
-    """Return the columns of the summary that an entry moves: the lead's own word is activity, ours is contact."""
-    if direction is None:
-        return kind.moments
-    return (*kind.moments, "last_contact_at" if direction == "outbound" else "last_activity_at")
+    """Return the columns of the summary that an entry moves: the lead's word is activity, an agent's is contact."""
+    if direction == "inbound":
+        return (*kind.moments, "last_activity_at")
+    if direction == "outbound" and kind.origin != "auto":
+        return (*kind.moments, "last_contact_at")
+    return kind.moments
 
 
 KINDS: Final[dict[str, Kind]] = {

@@ -176,7 +176,7 @@ async def strike(tx: Transaction, member_id: int, entry_id: int) -> None:
                SET communication_count = nullif(communication_count - 1, 0),
                    {_MOMENT_OF[row["channel"]]} = (SELECT max(e.happened_at) {left.format("= $3")}),
                    last_contact_at = (SELECT max(e.happened_at) {left.format("IS NOT NULL")}
-                                                               AND e.direction = 'outbound')
+                                                               AND e.direction = 'outbound' AND e.origin <> 'auto')
              WHERE team_id = $1 AND lead_id = $2""",
         tx.team_id,
         row["lead_id"],
@@ -230,9 +230,9 @@ def _sums(kinds: Sequence[Kind]) -> dict[str, str]:
     for name in sorted({name for kind in kinds for name in kind.moments}):
         listed = _listed([kind for kind in kinds if name in kind.moments])
         found[name] = f"max(happened_at) FILTER (WHERE kind IN ({listed}))"
-    said = "max(happened_at) FILTER (WHERE direction = '{}')"
-    found["last_contact_at"] = said.format("outbound")
-    found["last_activity_at"] = f"greatest({found['last_activity_at']}, {said.format('inbound')})"
+    inbound = "max(happened_at) FILTER (WHERE direction = 'inbound')"
+    found["last_activity_at"] = f"greatest({found['last_activity_at']}, {inbound})"
+    found["last_contact_at"] = "max(happened_at) FILTER (WHERE direction = 'outbound' AND origin <> 'auto')"
     points = " ".join(f"WHEN '{kind.name}' THEN {kind.points}" for kind in kinds if kind.points)
     found["score"] = f"nullif(least(sum(CASE kind {points} ELSE 0 END), {HIGHEST_SCORE}), 0)"
     return found

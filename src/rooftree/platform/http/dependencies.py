@@ -1,4 +1,4 @@
-"""What a handler may ask for: the request's transaction, and who asks. `app.py` provides both."""
+"""What a handler may ask for: the request's transaction, and who asks. `app.py` provides them."""
 
 from typing import TypeAlias
 
@@ -9,3 +9,5 @@ from rooftree.platform.database import Transaction
 
 Tx: TypeAlias = NamedDependency[Transaction]
 Caller: TypeAlias = NamedDependency[Actor]
+#: Who asks, of a handler that holds no transaction: its parameter is called `identity`.
+Identity: TypeAlias = NamedDependency[Actor]

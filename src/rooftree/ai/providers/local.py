@@ -1,0 +1,111 @@
+"""A summariser that runs here: it picks the sentences that say most. No network, no downloads."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sumy.nlp.stemmers import Stemmer
+from sumy.parsers.plaintext import PlaintextParser
+from sumy.summarizers.edmundson import EdmundsonSummarizer
+from sumy.utils import get_stop_words
+
+from rooftree.ai import rules
+from rooftree.ai.model import Summary
+
+#: A transcript of so few sentences is its own summary.
+_SHORT: Final = 3
+_PICKED: Final = 4
+_LANGUAGE: Final = "english"
+#: What a call between an agent and a lead is about, and what is said in every call.
+_BONUS: Final = [
+    "budget",
+    "price",
+    "offer",
+    "bedroom",
+    "bathroom",
+    "house",
+    "home",
+    "condo",
+    "garden",
+    "garage",
+    "school",
+    "showing",
+    "visit",
+    "tour",
+    "meet",
+    "appointment",
+    "loan",
+    "mortgage",
+    "approved",
+    "sell",
+    "buy",
+    "move",
+    "rent",
+    "listing",
+    "neighborhood",
+    "closing",
+    "inspection",
+    "deadline",
+    "need",
+    "want",
+    "looking",
+    "prefer",
+    "call",
+    "back",
+    "email",
+    "send",
+    "friday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "saturday",
+    "sunday",
+    "tomorrow",
+]
+_STIGMA: Final = [
+    "hello",
+    "hi",
+    "hey",
+    "thanks",
+    "thank",
+    "bye",
+    "goodbye",
+    "okay",
+    "ok",
+    "sure",
+    "yeah",
+    "great",
+    "welcome",
+    "sorry",
+]
+
+
+class _Tokenizer:
+    """Sentences and words as the summariser wants them."""
+
+    def to_sentences(self, text: str) -> Sequence[str]:
+        return rules.sentences_of(text)
+
+    def to_words(self, sentence: str) -> Sequence[str]:
+        return rules.words_of(sentence)
+
+
+class LocalSummariser:
+    """A Summariser."""
+
+    async def summarise(self, transcript: str, *, about: str) -> Summary:  # noqa: ARG002 - for those that write
+        """Return the sentences that say most, in their order."""
+        text = await asyncio.to_thread(_picked, transcript)
+        return Summary(text, rules.keywords_of(transcript))
+
+
+def _picked(transcript: str) -> str:
+    sentences = rules.sentences_of(transcript)
+    if len(sentences) <= _SHORT:
+        return " ".join(sentences)
+    document = PlaintextParser.from_string("\n".join(sentences), _Tokenizer()).document
+    summariser: Any = EdmundsonSummarizer(Stemmer(_LANGUAGE))
+    stop_words = get_stop_words(_LANGUAGE)
+    summariser.bonus_words, summariser.stigma_words, summariser.null_words = _BONUS, _STIGMA, stop_words
+    return " ".join(str(sentence) for sentence in summariser(document, _PICKED))
