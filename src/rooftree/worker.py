@@ -1,7 +1,8 @@
 """Runs what no request waits for: lists every room's jobs and timers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -15,11 +16,25 @@ from rooftree.messaging.intake import ReturnAddresses, parse_mail
 from rooftree.messaging.smtp_in import serve_mail
 from rooftree.platform.blobs import BlobStore
 from rooftree.platform.database import Database
-from rooftree.platform.jobs import CONCURRENCY, run_forever
+from rooftree.platform.jobs import CONCURRENCY, Job, Timer, run_forever
 from rooftree.platform.secret import shared_secret
 from rooftree.platform.settings import Settings
 
 _log: Final = structlog.get_logger("rooftree.worker")
+
+
+@asynccontextmanager
+async def rooms(settings: Settings, secret: bytes, blobs: BlobStore) -> AsyncGenerator[tuple[list[Job], list[Timer]]]:
+    """Yield every room's jobs and timers, with what they hold open meanwhile."""
+    recordings = rooftree.calls.jobs.Recordings(settings, blobs)
+    async with (
+        rooftree.messaging.jobs.Carrier(settings, secret) as carrier,
+        rooftree.ai.jobs.Listener(settings, blobs) as listener,
+    ):
+        yield (
+            [*carrier.jobs, *recordings.jobs, *listener.jobs],
+            [*rooftree.leads.jobs.TIMERS, *carrier.timers],
+        )
 
 
 async def work(dsn: str, stop: asyncio.Event, settings: Settings) -> None:
@@ -28,16 +43,11 @@ async def work(dsn: str, stop: asyncio.Event, settings: Settings) -> None:
     owner = await Database.connect(dsn, server_role=False, max_size=4, is_pooled=is_pooled)
     server = await Database.connect(dsn, min_size=0, max_size=CONCURRENCY, is_pooled=is_pooled)
     blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
-    recordings = rooftree.calls.jobs.Recordings(settings, blobs)
+    lease_seconds = float(settings.job_lease_seconds)
     try:
-        async with (
-            rooftree.messaging.jobs.Carrier(settings, await shared_secret(owner)) as carrier,
-            rooftree.ai.jobs.Listener(settings, blobs) as listener,
-        ):
-            jobs = [*carrier.jobs, *recordings.jobs, *listener.jobs]
-            timers = [*rooftree.leads.jobs.TIMERS, *carrier.timers]
+        async with rooms(settings, await shared_secret(owner), blobs) as (jobs, timers):
             _log.info("worker ready", jobs=[job.name for job in jobs], timers=[timer.name for timer in timers])
-            await run_forever(owner, server, dsn, jobs, timers, stop, lease_seconds=float(settings.job_lease_seconds))
+            await run_forever(owner, server, dsn, jobs, timers, stop, lease_seconds=lease_seconds)
     finally:
         await server.close()
         await owner.close()

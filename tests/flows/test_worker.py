@@ -12,56 +12,61 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tests.support.people import People
 
 import rooftree
 from rooftree import worker
 from rooftree.leads.jobs import ROWS_BEFORE_COMPACTION
+from rooftree.platform.blobs import BlobStore
 from rooftree.platform.database import Database
 from rooftree.platform.jobs import enqueue
+from rooftree.platform.settings import Settings
 
-PACKAGE = Path(rooftree.__file__).parent
 
-
-def _enqueued(source: str) -> Iterator[str | None]:
-    """Yield the job names that a module enqueues; None where a name is not written out."""
+def _enqueued(source: str, names: dict[str, Any]) -> Iterator[str]:
+    """Yield the job names that a module enqueues, written out or as constants of `names`."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if called == "enqueue":
             named = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "name")]
-            yield str(named[0].value) if named and isinstance(named[0], ast.Constant) else None
+            yield eval(compile(ast.Expression(named[0]), "<name>", "eval"), dict(names))
 
 
-def test_every_enqueued_job_is_registered() -> None:
-    names = [job.name for job in worker.JOBS]
+async def test_every_enqueued_job_is_registered(tmp_path: Path) -> None:
+    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (jobs, _):
+        names = [job.name for job in jobs]
     assert len(set(names)) == len(names)
-    for file in PACKAGE.rglob("*.py"):
-        for name in _enqueued(file.read_text(encoding="utf-8")):
-            assert name in names, f"{file}: enqueue() of {name or 'a name not written out'}: worker.py has no such Job"
+    for module in pkgutil.walk_packages(rooftree.__path__, "rooftree."):
+        if module.name == "rooftree.__main__":
+            continue
+        found = import_module(module.name)
+        for name in _enqueued(Path(str(found.__file__)).read_text(encoding="utf-8"), vars(found)):
+            assert name in names, f"{module.name}: enqueue() of {name}: worker.py has no such Job"
 
 
 def test_the_search_for_enqueued_names_finds_them() -> None:
     source = "enqueue(tx, 'a', x=1); jobs.enqueue(tx, name='b', run_at=t); enqueue(tx, x); put(tx, 'c')"
-    assert list(_enqueued(source)) == ["a", "b", None]
+    assert list(_enqueued(source, {"x": "c"})) == ["a", "b", "c"]
 
 
-def test_every_rooms_jobs_and_timers_are_listed() -> None:
-    names = [timer.name for timer in worker.TIMERS]
+async def test_every_rooms_jobs_and_timers_are_listed(tmp_path: Path) -> None:
+    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (_, timers):
+        names = [timer.name for timer in timers]
     assert len(set(names)) == len(names)
+    source = Path(str(worker.__file__)).read_text(encoding="utf-8")
     for module in pkgutil.walk_packages(rooftree.__path__, "rooftree."):
         if module.name.endswith(".jobs") and not module.name.startswith("rooftree.platform."):
-            room = import_module(module.name)
-            assert all(job in worker.JOBS for job in getattr(room, "JOBS", []))
-            assert all(timer in worker.TIMERS for timer in getattr(room, "TIMERS", []))
+            assert f"{module.name}." in source, f"worker.py does not know {module.name}"
 
 
 _WORKER = textwrap.dedent("""
-    import asyncio, os, signal, sys
+    import asyncio, contextlib, os, signal, sys
     from rooftree import worker
-    from rooftree.platform import jobs
+    from rooftree.platform import jobs, settings
 
     dsn, path, name = sys.argv[1:]
 
@@ -79,10 +84,9 @@ _WORKER = textwrap.dedent("""
     async def main():
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        worker.JOBS.append(jobs.Job(name, handler))
-        worker.TIMERS.clear()
-        worker.run_forever = lambda *args: jobs.run_forever(*args, lease_seconds=0.8)
-        await worker.work(dsn, stop)
+        worker.rooms = lambda *_: contextlib.nullcontext(([jobs.Job(name, handler)], []))
+        worker.run_forever = lambda *args, **_: jobs.run_forever(*args, lease_seconds=0.8)
+        await worker.work(dsn, stop, settings.Settings())
 
     asyncio.run(main())
 """)
@@ -150,7 +154,7 @@ async def test_no_job_is_lost_by_kill_9(
 
 
 async def test_the_worker_adds_up_the_tally_and_no_reader_ever_sees_another_sum(
-    db: Database, owner_db: Database, people: People, dsn: str
+    tmp_path: Path, db: Database, owner_db: Database, people: People, dsn: str
 ) -> None:
     """Every writer moves one lead from cell to cell in one transaction, so the sum is the same in every snapshot."""
     team_id, stop, is_writing = people.olive.team_id, asyncio.Event(), True
@@ -175,7 +179,7 @@ async def test_the_worker_adds_up_the_tally_and_no_reader_ever_sees_another_sum(
 
     async with owner_db.transaction(team_id) as tx:
         await tx.execute(f"INSERT INTO lead_tally VALUES {row}", team_id, 0, 20)
-    working = asyncio.create_task(worker.work(dsn, stop))
+    working = asyncio.create_task(worker.work(dsn, stop, Settings(data_dir=str(tmp_path))))
     reading = [asyncio.create_task(read()) for _ in range(2)]
     try:
         async with asyncio.timeout(30):

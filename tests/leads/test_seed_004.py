@@ -113,9 +113,9 @@ async def test_consent(client: Client, make: Make, flag: str, path: str | None) 
     assert (await kept(client, make))[flag] is False
     lead = await kept(client, make, **{flag: True}, emails=["a@example.com"], phones=["5551234567"])
     assert lead[flag] is True
-    if path:  # sending is not served yet: that it is refused is all that can be said
+    if path:
         body = {"leadId": lead["leadId"], "subject": "Hi", "body": "Hi", "content": "Hi"}
-        assert await client.refused("POST", f"/v1.0/message/{path}/send", body) == (501, 900501)
+        assert await client.refused("POST", f"/v1.0/message/{path}/send", body) == (400, 20012)
 
 
 async def test_s4_17_emails_in_order(client: Client, make: Make) -> None:

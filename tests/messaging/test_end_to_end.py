@@ -91,8 +91,10 @@ async def test_an_email_goes_out_in_the_agent_s_name(home: Installation, mail: M
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert home.people.adam.email in str(message["Reply-To"])
     plain, html = message.get_body(("plain",)), message.get_body(("html",))
-    assert plain is not None and "Hello Jané" in plain.get_content()
-    assert html is not None and "<b>Jané</b>" in html.get_content()
+    assert plain is not None
+    assert "Hello Jané" in plain.get_content()
+    assert html is not None
+    assert "<b>Jané</b>" in html.get_content()
     assert received.recipients == ["jane@example.com"]
     assert received.sender.endswith("@in.example.test")
 
@@ -268,7 +270,9 @@ async def test_a_reply_and_a_bounce_come_in(home: Installation, mail: MailServer
     stop = asyncio.Event()
     task, port = await _take_mail(home, stop)
     try:
-        answer = _mail("jane.private@example.org", reply_to, "Re: Grüße", "Yes, please.\n", Message_ID="<r1@example.org>")
+        answer = _mail(
+            "jane.private@example.org", reply_to, "Re: Grüße", "Yes, please.\n", Message_ID="<r1@example.org>"
+        )
         for _ in range(2):
             await aiosmtplib.send(
                 answer, sender="jane.private@example.org", recipients=[reply_to], hostname="127.0.0.1", port=port

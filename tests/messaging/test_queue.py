@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.support.people import People, Person
 
-from rooftree.messaging.actions import notify_agent, queue_email
+from rooftree.messaging.actions import notify_agent, queue_message
+from rooftree.messaging.model import NewMessage
 from rooftree.platform.database import Database, Transaction
 from rooftree.team import actions as team
 
@@ -19,7 +20,7 @@ async def _messages(tx: Transaction) -> list[dict[str, Any]]:
 
 async def test_a_queued_email_waits_in_the_outbox(db: Database, people: People) -> None:
     async with db.transaction(people.adam.team_id) as tx:
-        message_id = await queue_email(tx, lead_id=7, sender_id=people.adam.id, **WELCOME)
+        message_id = await queue_message(tx, NewMessage(7, people.adam.id, "email", **WELCOME))
         (message,) = await _messages(tx)
     assert message["id"] == message_id
     assert {name: message[name] for name in WELCOME} == WELCOME
@@ -55,7 +56,7 @@ async def _nobody_is_told(db: Database, people: People, member: Person) -> None:
 async def test_rolled_back_nothing_will_be_sent(db: Database, people: People) -> None:
     with pytest.raises(ZeroDivisionError):
         async with db.transaction(people.adam.team_id) as tx:
-            await queue_email(tx, lead_id=7, sender_id=None, **WELCOME)
+            await queue_message(tx, NewMessage(7, None, "email", **WELCOME))
             raise ZeroDivisionError
     async with db.transaction(people.adam.team_id) as tx:
         assert await _messages(tx) == []
@@ -63,6 +64,6 @@ async def test_rolled_back_nothing_will_be_sent(db: Database, people: People) ->
 
 async def test_another_company_cannot_see_the_outbox(db: Database, people: People) -> None:
     async with db.transaction(people.adam.team_id) as tx:
-        await queue_email(tx, lead_id=7, sender_id=None, **WELCOME)
+        await queue_message(tx, NewMessage(7, None, "email", **WELCOME))
     async with db.transaction(people.sid.team_id) as tx:
         assert await _messages(tx) == []

@@ -74,12 +74,14 @@ def test_the_night_ends_on_the_lead_s_own_clock(local: str, until: str) -> None:
     assert rules.after_quiet_hours(moment, CHICAGO, NIGHT) == expected
 
 
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 TIMES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 
 
 @given(MOMENTS, st.sampled_from(["America/New_York", "Pacific/Honolulu", "Asia/Kathmandu"]), TIMES, TIMES)
-def test_nobody_is_woken_and_nobody_waits_longer_than_a_day(moment: datetime, name: str, start: time, end: time) -> None:
+def test_nobody_is_woken_and_nobody_waits_longer_than_a_day(
+    moment: datetime, name: str, start: time, end: time
+) -> None:
     zone = ZoneInfo(name)
     until = rules.after_quiet_hours(moment, zone, (start, end))
     assert moment <= until <= moment + timedelta(hours=25)
