@@ -86,7 +86,7 @@ class _Session(SMTP):
             loop=loop,
             auth_require_tls=False,
             auth_required=server._login is not None,
-            authenticator=lambda *args: AuthResult(success=server.check(args[4].login, args[4].password)),
+            authenticator=lambda *args: _result(is_right=server.check(args[4].login, args[4].password)),
         )
 
     def connection_made(self, transport: Any) -> None:
@@ -104,6 +104,10 @@ class _Session(SMTP):
         await super().push(status)
         if "kept as number" in str(status):
             await self._home.reach("replied")
+
+
+def _result(*, is_right: bool) -> AuthResult:
+    return AuthResult(success=is_right, handled=is_right)
 
 
 class _Handler:

@@ -225,7 +225,7 @@ class ReturnAddresses:
         except (binascii.Error, ValueError):
             return None
         body, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
-        if len(body) != 17 or not hmac.compare_digest(signature, self._sign(body)):
+        if body[:1] != local[:1].encode() or not hmac.compare_digest(signature, self._sign(body)):
             return None
         kind = {b"b": "bounce", b"r": "reply"}.get(body[:1], "")
         return (kind, int.from_bytes(body[1:9], "big"), int.from_bytes(body[9:17], "big")) if kind else None
