@@ -96,13 +96,6 @@ class BlobStore:
         """Return all of something kept. Raises: BlobMissing."""
         return b"".join([piece async for piece in (await self.get(key)).chunks])
 
-    async def delete(self, key: str) -> None:
-        """Keep it no longer; fine when it is not there."""
-        try:
-            await obstore.delete_async(self._store, key)
-        except FileNotFoundError:
-            return
-
 
 async def _pieces(found: Any) -> AsyncIterator[bytes]:
     async for piece in found.stream(min_chunk_size=_CHUNK):
