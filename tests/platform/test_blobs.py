@@ -1,6 +1,9 @@
 """Blobs: whole or not at all, in the folder or a bucket; links that end."""
 
 import asyncio
+import os
+import random
+import stat
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ from tests.support.receiver import Answer, Received, Receiver, answer_of
 
 from rooftree.platform import clock
 from rooftree.platform.blobs import BlobLinkInvalid, BlobLinks, BlobMissing, BlobStore
+from rooftree.platform.settings import SettingError
 
 KEY = "17/recordings/5"
 
@@ -93,10 +97,72 @@ async def test_what_breaks_off_is_not_kept(tmp_path: Path) -> None:
         raise ConnectionError
 
     store = BlobStore.open("", tmp_path)
-    with pytest.raises(Exception, match=""):  # the library wraps it
+    with pytest.raises(ConnectionError):
         await store.put(KEY, broken(), "audio/mpeg")
     with pytest.raises(BlobMissing):
         await store.size(KEY)
+    await store.put(KEY, b"old", "audio/mpeg")
+    with pytest.raises(ConnectionError):
+        await store.put(KEY, broken(), "audio/mpeg")
+    assert await store.read(KEY) == b"old"
+    assert _files(tmp_path) == [KEY]
+
+
+async def test_who_gives_up_leaves_nothing(tmp_path: Path) -> None:
+    has_begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    async def upload() -> None:
+        await BlobStore.open("", tmp_path).put(KEY, endless(), "audio/mpeg")
+
+    task = asyncio.create_task(upload())
+    await has_begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _files(tmp_path) == []
+
+
+async def test_bytes_reach_the_disk_before_they_have_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noting_fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        steps.append("folder" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes")
+        fsync(descriptor)
+
+    def noting_replace(path: Path, target: Path) -> Path:
+        steps.append("name")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(Path, "replace", noting_replace)
+    assert await BlobStore.open("", tmp_path).put(KEY, b"abcdef", "audio/mpeg") == 6
+    assert steps == ["6 bytes", "name", "folder", "folder", "folder"]
+
+
+@given(st.binary(max_size=5000), st.data())
+async def test_any_part_is_read(tmp_path_factory: pytest.TempPathFactory, content: bytes, data: st.DataObject) -> None:
+    store = BlobStore.open("", tmp_path_factory.mktemp("blobs"))
+    size = data.draw(st.integers(1, 700))
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+    assert await store.put(KEY, _pieces(*pieces), "audio/mpeg") == len(content)
+    assert await store.read(KEY) == content
+    if content:
+        start = data.draw(st.integers(0, len(content) - 1))
+        end = data.draw(st.integers(start + 1, len(content) + 10))
+        part = await store.get(KEY, (start, end))
+        assert (part.size, part.start, part.end) == (len(content), start, min(end, len(content)))
+        assert b"".join([piece async for piece in part.chunks]) == content[start:end]
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 async def test_writers_of_one_key_leave_one_of_theirs(tmp_path: Path) -> None:
@@ -106,17 +172,61 @@ async def test_writers_of_one_key_leave_one_of_theirs(tmp_path: Path) -> None:
     assert await store.read(KEY) in contents
 
 
-@pytest.mark.parametrize("key", ["../secret", "a/../../b"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../secret",
+        "a/../../b",
+        "/abs",
+        "",
+        ".",
+        "a//b",
+        "a/",
+        ".drafts/x",
+        "a#1",
+        "a\\b",
+        "a\0b",
+        "a\n",
+        "é",
+        "a" * 513,
+    ],
+)
 async def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
     store = BlobStore.open("", tmp_path / "blobs")
-    with pytest.raises(Exception, match=r"\.\."):
-        await store.put(key, b"x", "audio/mpeg")
-    assert not (tmp_path / "secret").exists()
+    for use in (store.put(key, b"x", "audio/mpeg"), store.size(key), store.get(key), store.read(key)):
+        with pytest.raises(ValueError, match="is no key"):
+            await use
+    assert _files(tmp_path) == []
 
 
 def test_another_url_is_explained() -> None:
-    with pytest.raises(ValueError, match="ROOFTREE_BLOB_URL"):
+    with pytest.raises(SettingError, match="ROOFTREE_BLOB_URL"):
         BlobStore.open("ftp://x", Path("unused"))
+    with pytest.raises(SettingError, match="regoin is not an option"):
+        BlobStore.open("s3://bucket?regoin=eu-central-1", Path("unused"))
+
+
+async def test_a_bucket_takes_what_comes_in_many_pieces() -> None:
+    async with _Bucket() as bucket:
+        store = BlobStore.open(f"s3://key:secret@recordings?endpoint={bucket.url}&allow_http=true", Path("unused"))
+        content = random.Random(5).randbytes(12_000_000)
+        pieces = [content[start : start + 500_000] for start in range(0, len(content), 500_000)]
+        assert await store.put(KEY, _pieces(*pieces), "audio/mpeg") == len(content)
+        assert len(bucket.parts) > 1
+        assert await store.read(KEY) == content
+
+
+async def test_the_region_is_also_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with _Bucket() as bucket:
+        url = f"s3://recordings?endpoint={bucket.url}&allow_http=true"
+        await BlobStore.open(url, Path("unused")).put(KEY, b"x", "audio/mpeg")
+        signed = bucket.requests[-1].headers
+        assert "Credential=of-the-environment/" in signed["authorization"]
+        assert "/eu-north-1/s3/" in signed["authorization"]
+        assert signed["content-type"] == "audio/mpeg"
 
 
 LINKS = BlobLinks(b"secret", "https://crm.example.test")

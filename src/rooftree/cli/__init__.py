@@ -2,7 +2,7 @@
 
 import typer
 
-from rooftree.cli import database, doctor, keys, leads, mail, outbox, seed, serve, tray, users
+from rooftree.cli import database, doctor, held_jobs, keys, leads, mail, outbox, seed, serve, tray, users
 
 app = typer.Typer(
     name="rooftree",
@@ -24,5 +24,6 @@ app.add_typer(users.app, name="users")
 app.add_typer(leads.app, name="leads")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")
+app.add_typer(held_jobs.app, name="jobs")
 app.add_typer(mail.app, name="mail")
 app.add_typer(database.app, name="db")

@@ -21,6 +21,8 @@ from rooftree.platform.settings import SettingError, Settings, read_settings
 _LOW_DISK_BYTES: Final = 2 * 1024**3
 #: Rows of the tally beyond its cells that a worker never leaves behind.
 _UNADDED_ROWS: Final = 5000
+#: A job that is due waits no longer than this while a worker runs.
+_LATE_SECONDS: Final = 300
 
 
 class Finding(Struct, frozen=True):
@@ -201,10 +203,37 @@ async def _worker(server: Running) -> Finding:
     return Finding(f"keeps up; {announced} announcements in the outbox, which this version keeps")
 
 
+async def _jobs(server: Running) -> Finding:
+    async with server.owner.unscoped() as tx:
+        row = await tx.fetchrow(
+            """SELECT count(*) FILTER (WHERE held_at IS NULL) AS waiting, count(held_at) AS held,
+                      coalesce(extract(epoch FROM now() - min(run_at) FILTER (WHERE held_at IS NULL)), 0) AS late
+                 FROM job"""
+        )
+    assert row is not None
+    if row["held"]:
+        return Finding(f"{row['held']} jobs are held: they failed too often", "rooftree jobs list says why")
+    if row["late"] > _LATE_SECONDS:
+        return Finding(f"{row['waiting']} jobs wait, one for {row['late']:.0f} s", "start rooftree serve or worker")
+    return Finding(f"{row['waiting']} waiting, none held")
+
+
 async def _messages(server: Running) -> Finding:
     async with server.owner.unscoped() as tx:
-        waiting = await tx.fetchval("SELECT count(*) FROM message WHERE state = 'queued'")
-    return Finding(f"SMTP and SMS are not part of this version: {waiting} messages stay in the local outbox")
+        rows = await tx.fetch("SELECT state, count(*) FROM message GROUP BY 1 ORDER BY 1")
+        tray = await tx.fetchval("SELECT count(*) FROM arrival WHERE lead_id IS NULL AND handled_at IS NULL")
+    states = ", ".join(f"{row[1]} {row[0]}" for row in rows) or "none yet"
+    settings = server.settings
+    if settings.email_provider == "smtp" and not settings.smtp_url:
+        async with server.owner.unscoped() as tx:
+            if not await tx.fetchval("SELECT EXISTS (SELECT FROM mail_account)"):
+                return Finding("e-mail has no account to go by", "set ROOFTREE_SMTP_URL, or rooftree mail add")
+    if settings.sms_provider != "outbox" and not settings.public_url:
+        return Finding(
+            "no delivery reports of texts: providers do not know this server's address", "set ROOFTREE_PUBLIC_URL"
+        )
+    providers = f"e-mail by {settings.email_provider}, texts by {settings.sms_provider}"
+    return Finding(f"{states}; {tray} in the tray; {providers}")
 
 
 CHECKS: Final[dict[str, Callable[[Running], Awaitable[Finding]]]] = {
@@ -213,5 +242,6 @@ CHECKS: Final[dict[str, Callable[[Running], Awaitable[Finding]]]] = {
     "row security": _row_security,
     "tally of leads": _tally,
     "worker": _worker,
+    "jobs": _jobs,
     "messages": _messages,
 }

@@ -23,7 +23,7 @@ from rooftree.messaging.zones import zone_of
 from rooftree.platform import clock
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.jobs import Job, Timer, enqueue
-from rooftree.platform.settings import Settings
+from rooftree.platform.settings import SettingError, Settings
 from rooftree.platform.vault import Vault, VaultError, open_vault
 from rooftree.team import queries as team
 
@@ -42,7 +42,10 @@ class Carrier:
         self._quiet = rules.parse_quiet_hours(settings.quiet_hours)
         self._returns = ReturnAddresses(secret, settings.email_in_domain) if settings.email_in_domain else None
         self._smtp = SmtpAccounts(pool_size=settings.smtp_pool_size, timeout_seconds=settings.smtp_timeout_seconds)
-        self._texts = self._text_provider(settings)
+        try:
+            self._texts = self._text_provider(settings)
+        except ValueError as error:
+            raise SettingError(str(error)) from None
         self._database: Database | None = None
         self._vault: Vault | None = None
         self._stack = AsyncExitStack()

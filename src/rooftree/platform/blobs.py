@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +17,13 @@ from obstore.store import LocalStore, S3Store
 from rooftree.platform import clock
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.pages import Sealer
+from rooftree.platform.settings import SettingError
 
 _CHUNK: Final = 1024 * 1024
+_KEY: Final = re.compile(r"(?!.{513})[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_OPTIONS: Final = {"endpoint", "region", "allow_http"}
+#: Where a file of the folder grows until it is whole; no key begins with a dot.
+_DRAFTS: Final = ".drafts"
 
 
 class BlobMissing(Exception):
@@ -37,7 +44,11 @@ class Blob(Struct, frozen=True):
 
 
 class BlobStore:
-    """Keeps bytes by key, such as `17/recordings/5`."""
+    """Keeps bytes by key, such as `17/recordings/5`.
+
+    A key is names of ASCII letters, digits, `_`, `-` and dots (not in front), with slashes between; 512 characters.
+    Every method raises ValueError for another one, so that none leaves the folder.
+    """
 
     def __init__(self, store: Any, folder: Path | None) -> None:
         self._store = store
@@ -48,17 +59,18 @@ class BlobStore:
         """Return the store of a URL: `s3://bucket/prefix?endpoint=...&region=...&allow_http=true`; empty: the folder.
 
         Credentials stand in the URL (s3://key:secret@bucket) or in the usual variables of AWS.
-        Raises: ValueError for another URL.
+        Raises: SettingError for another URL.
         """
         if not url:
             return cls(LocalStore(prefix=folder, mkdir=True), folder)
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.hostname:
-            raise ValueError("ROOFTREE_BLOB_URL must be s3://bucket/prefix, or empty for the data folder.")
+            raise SettingError("ROOFTREE_BLOB_URL must be s3://bucket/prefix, or empty for the data folder.")
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        options: dict[str, Any] = {"region": query.get("region", "us-east-1")}
-        if endpoint := query.get("endpoint"):
-            options |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+        if unknown := sorted(query.keys() - _OPTIONS):
+            raise SettingError(f"ROOFTREE_BLOB_URL: {unknown[0]} is not an option; {', '.join(sorted(_OPTIONS))} are.")
+        # What is absent here is left to AWS_REGION, AWS_ENDPOINT and the like, which the library reads.
+        options: dict[str, Any] = {name: query[name] for name in ("endpoint", "region") if query.get(name)}
         if parts.username:
             options["access_key_id"] = unquote(parts.username)
             options["secret_access_key"] = unquote(parts.password or "")
@@ -66,25 +78,40 @@ class BlobStore:
         prefix = parts.path.strip("/") or None
         return cls(S3Store(parts.hostname, prefix=prefix, client_options=client, **options), None)  # type: ignore[arg-type]
 
-    async def put(self, key: str, content: bytes | AsyncIterator[bytes], content_type: str) -> None:
-        """Keep something, in place of what was there; on disk, or in the bucket, when this returns.
+    async def put(self, key: str, content: bytes | AsyncIterator[bytes], content_type: str) -> int:
+        """Keep something, in place of what was there, return its size in bytes; on disk, or in the bucket, by then.
 
-        It appears whole or not at all. `content` may come in pieces; if it breaks off, nothing is kept.
+        It appears whole or not at all, after a crash too. `content` may come in pieces; if it breaks off, nothing is
+        kept, and what was there stays. A folder keeps no content type: whoever asks has to know it.
         """
-        attributes = None if self._folder else {"Content-Type": content_type}
-        await obstore.put_async(self._store, key, content, attributes=attributes)  # type: ignore[arg-type]
-        if self._folder:
-            await asyncio.to_thread(_sync, self._folder, key)
+        _check(key)
+        counted = _Counted(content)
+        if self._folder is None:
+            await obstore.put_async(self._store, key, counted.content, attributes={"Content-Type": content_type})  # type: ignore[arg-type]
+            return counted.size
+        # The library writes a file and renames it, but brings nothing to disk: a file cut short could get the name.
+        draft = f"{_DRAFTS}/{secrets.token_hex(8)}"
+        try:
+            await obstore.put_async(self._store, draft, counted.content)  # type: ignore[arg-type]
+            await asyncio.to_thread(_settle, self._folder, draft, key)
+        finally:
+            (self._folder / draft).unlink(missing_ok=True)
+        return counted.size
 
     async def size(self, key: str) -> int:
         """Return how many bytes are kept. Raises: BlobMissing."""
+        _check(key)
         try:
             return (await obstore.head_async(self._store, key))["size"]
         except FileNotFoundError:
             raise BlobMissing(key) from None
 
     async def get(self, key: str, part: tuple[int, int] | None = None) -> Blob:
-        """Return something kept, or a part of it: first byte, and the one after the last. Raises: BlobMissing."""
+        """Return something kept, or a part of it: first byte, and the one after the last. Raises: BlobMissing.
+
+        A part has a byte at least and begins within the whole; it ends there too, wherever it was asked to.
+        """
+        _check(key)
         try:
             found = await obstore.get_async(self._store, key, options={"range": part} if part else None)
         except FileNotFoundError:
@@ -102,15 +129,40 @@ async def _pieces(found: Any) -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-def _sync(folder: Path, key: str) -> None:
-    """Bring a file and the folders that name it to disk: the library renames, and leaves that to us."""
+class _Counted:
+    """Content that is counted while it is read."""
+
+    def __init__(self, content: bytes | AsyncIterator[bytes]) -> None:
+        self.size = len(content) if isinstance(content, bytes) else 0
+        self.content = content if isinstance(content, bytes) else self._pieces(content)
+
+    async def _pieces(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in content:
+            self.size += len(piece)
+            yield piece
+
+
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is no key of a blob")
+
+
+def _settle(folder: Path, draft: str, key: str) -> None:
+    """Give a whole file its name: first its bytes reach the disk, then the name, then the folders that lead to it."""
     path = folder.joinpath(*key.split("/"))
-    for one in (path, *path.parents[: len(key.split("/"))]):
-        descriptor = os.open(one, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _sync(folder / draft)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (folder / draft).replace(path)
+    for parent in path.parents[: key.count("/") + 1]:
+        _sync(parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Token(Struct, frozen=True, array_like=True):

@@ -67,6 +67,35 @@ _ENQUEUE: Final = "INSERT INTO job (team_id, name, args, run_at) VALUES ($1, $2,
 _ENQUEUE_AND_WAKE: Final = f"WITH added AS ({_ENQUEUE}) SELECT id FROM added, pg_notify('{_CHANNEL}', '')"
 
 
+class HeldJob(Struct, frozen=True):
+    """A job that failed for good, and is kept."""
+
+    id: int
+    name: str
+    args: bytes
+    attempts: int
+    held_at: datetime
+    error: str | None
+
+
+async def held(tx: Transaction) -> list[HeldJob]:
+    """Return the jobs of all teams that are held, oldest first. Needs the owner's rights."""
+    rows = await tx.fetch(
+        "SELECT id, name, args, attempts, held_at, error FROM job WHERE held_at IS NOT NULL ORDER BY held_at, id"
+    )
+    return [HeldJob(*row) for row in rows]
+
+
+async def retry(tx: Transaction, job_id: int) -> bool:
+    """Let a held job run as if it were new; False when there is none. Needs the owner's rights."""
+    done = await tx.execute(
+        """UPDATE job SET held_at = NULL, run_at = now(), attempts = 0, deaths = 0, started_at = NULL, error = NULL
+            WHERE id = $1 AND held_at IS NOT NULL""",
+        job_id,
+    )
+    return done != "UPDATE 0"
+
+
 class _Throttle:
     """Lets this process wake the workers now and then."""
 

@@ -112,7 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     quiet_hours: Annotated[
         str,
         Meta(
-            pattern=r"^(\d\d:\d\d-\d\d:\d\d)?$",
+            pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
             description="When automatic messages wait, in the lead's time zone. Empty: never.",
         ),
     ] = "21:00-08:00"
