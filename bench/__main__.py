@@ -50,7 +50,20 @@ BODY = json.dumps(
         "source": "Website",
     }
 )
+#: A visit as the contract prints it. contract: seed 002
+VISIT = json.dumps(
+    {
+        "type": "Browse",
+        "text": "Viewed a home",
+        "link": "https://lofty.com",
+        "picture": "https://lofty.com/default.jpg",
+        "created": 1747272300000,
+        "listing": {"price": 100000, "city": "New York", "streetAddress": "22348 Regnart RD", "zipCode": "25401"},
+    }
+)
 SAMPLES = 24
+#: Entries on the two leads whose timelines are compared.
+SHORT, LONG = 10, 10_000
 #: How many leads `get` asks for: enough that they are not all in a CPU cache.
 GOTTEN = 1024
 
@@ -75,7 +88,8 @@ async def _measured(dsn: str, folder: Path, size: int, arguments: argparse.Names
     try:
         idle = _memory(process.pid)
         results: dict[str, Any] = {}
-        for name, requests in cases.items():
+        wanted = arguments.only or [""]
+        for name, requests in ((name, cases[name]) for name in cases if any(part in name for part in wanted)):
             scripts, options = await _scripts(dsn, key, requests, folder, name)
             rounds = []
             for _ in range(arguments.rounds):
@@ -127,6 +141,12 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, list[tuple[str,
     cases["key"] = [("GET", f"/v1.0/leads?limit=20&key={word}", "") for word in ("clara+ramos", "hugo.s", "5125")]
     cases["key surname"] = [("GET", f"/v1.0/leads?limit=20&key={word}", "") for word in ("guye", "ossi", "offm")]
     cases["create"] = [("POST", "/v1.0/leads", BODY)]
+    cases["site event"] = [("POST", f"/v1.0/leads/{row['id']}/activity", VISIT) for row in rows]
+    notes = [json.dumps({"leadId": row["id"], "content": "Prefers evenings. " * 10}) for row in rows[:SAMPLES]]
+    cases["note"] = [("POST", "/v1.0/notes", note) for note in notes]
+    for entries, row in zip((SHORT, LONG), rows[:2], strict=True):
+        await _talk(owner_db, team_id, row["id"], entries)
+        cases[f"timeline of {entries:,}"] = [("GET", f"/v2.0/leads/{row['id']}/activities", "")]
     await owner_db.close()
     return key, cases
 
@@ -142,6 +162,28 @@ async def _filled(owner_db: Database, size: int) -> tuple[int, int]:
         if size > 2000:
             await demo.add_leads(owner_db, owner.team_id, owner.id, size - 2000, seed=2)
     return owner.team_id, owner.id
+
+
+async def _talk(owner_db: Database, team_id: int, lead_id: int, entries: int) -> None:
+    """Give a lead so many conversations, unless it has some."""
+    async with owner_db.transaction(team_id) as tx:
+        sql = "SELECT count(*) FROM timeline_entry WHERE team_id = $1 AND lead_id = $2 AND channel IS NOT NULL"
+        missing = entries - await tx.fetchval(sql, team_id, lead_id)
+        await tx.execute(
+            """INSERT INTO timeline_entry (team_id, lead_id, kind, happened_at, details, channel, direction, origin)
+               SELECT $1, $2, 'text_received', now() - n * interval '1 hour', '{"content": "A few questions"}', 'text',
+                      'inbound', 'auto' FROM generate_series(1, $3::integer) n""",
+            team_id,
+            lead_id,
+            missing,
+        )
+        await tx.execute(
+            """INSERT INTO timeline_summary (team_id, lead_id, communication_count) VALUES ($1, $2, $3)
+               ON CONFLICT (team_id, lead_id) DO UPDATE SET communication_count = $3""",
+            team_id,
+            lead_id,
+            entries,
+        )
 
 
 async def _scroll(dsn: str, secret: bytes, size: int) -> list[tuple[str, str, str]]:
@@ -164,9 +206,9 @@ async def _scripts(
 ) -> tuple[list[Path], str]:
     """Serve requests inside this process; return what was said to PostgreSQL as scripts, and the session's options.
 
-    One script for all leads of `get`, one for each request of the others (pgbench takes 128 at most).
+    One script for all leads of `get` and `site event`, one for each request of the others (pgbench takes 128 at most).
     """
-    samples = [int(path.rpartition("/")[2]) for _, path, _ in requests] if name == "get" else []
+    samples = [int(path.split("/")[3]) for _, path, _ in requests] if name in {"get", "site event"} else []
     database = await Database.connect(dsn, min_size=1, max_size=1)
     owner_db = await Database.connect(dsn, server_role=False, max_size=1)
     app: Any = create_app(Settings(), database, await shared_secret(owner_db))
@@ -249,6 +291,7 @@ def _summary(rounds: list[tuple[dict[str, Any], float]], seconds: int) -> dict[s
     return {
         "per_second": statistics.median(rates),
         "p50_ms": times[len(times) // 2],
+        "p95_ms": times[int(len(times) * 0.95)],
         "p99_ms": times[int(len(times) * 0.99)],
         "failed": sum(seen["failed"] for seen, _ in rounds),
         "pgbench_per_second": postgres,
@@ -269,12 +312,15 @@ def _memory(pid: int) -> float:
 def show(result: dict[str, Any]) -> None:
     """Print one size."""
     title = f"{result['leads']:,} leads; server {result['idle_mb']:.0f} MB idle, {result['end_mb']:.0f} MB after"
-    table = Table("", "req/s", "p50 ms", "p99 ms", "pgbench /s", "ratio", "failed", title=title)
+    table = Table("", "req/s", "p50 ms", "p95 ms", "p99 ms", "pgbench /s", "ratio", "failed", title=title)
     for name, case in result["cases"].items():
-        cells = [f"{case['per_second']:,.0f}", f"{case['p50_ms']:.1f}", f"{case['p99_ms']:.1f}"]
+        cells = [f"{case['per_second']:,.0f}", *(f"{case[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms"))]
         cells += [f"{case['pgbench_per_second']:,.0f}", f"{case['ratio']:.2f}", str(case["failed"])]
         table.add_row(name, *cells)
     console.print(table)
+    short, long = (result["cases"].get(f"timeline of {entries:,}") for entries in (SHORT, LONG))
+    if short and long:
+        console.print(f"timeline of {LONG:,} against {SHORT}: p95 {long['p95_ms'] / short['p95_ms']:.2f} x")
 
 
 def show_growth(results: list[dict[str, Any]]) -> None:
@@ -295,6 +341,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="how often HTTP and pgbench take turns")
     parser.add_argument("--connections", type=int, default=16, help="connections of the load generator")
     parser.add_argument("--keep", type=Path, help="folder in which filled databases stay, to be used again")
+    parser.add_argument("--only", action="append", help="only the cases whose name holds this; may be repeated")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
     configure_logging("warning", "console")

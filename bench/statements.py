@@ -55,6 +55,9 @@ def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
         if "ids" in found:
             known |= {value: f"(:ids::bigint[])[{place}]" for place, value in enumerate(answer["ids"], 1)}
             lines.append(f"{text} \\gset")
+        elif {"id", "timeline_id"} <= found:
+            known |= {answer["id"]: ":note_id", answer["timeline_id"]: ":note_timeline_id"}
+            lines.append(f"{text} \\gset note_")
         elif {"member_id", "agent_ids"} <= found and answer["member_id"]:
             agent = answer["member_id"]
             known[agent] = f"coalesce(nullif(:turn_member_id::text, '')::bigint, {agent})"
