@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from rooftree.cli.running import console
 from rooftree.leads import fields
@@ -21,7 +21,8 @@ from rooftree.team import actions as team
 from rooftree.team import queries
 from rooftree.team.model import Member
 from rooftree.timeline import kinds
-from rooftree.timeline.actions import Entry
+from rooftree.timeline.actions import Entry, talk_entry
+from rooftree.timeline.model import Talk
 
 BATCH: Final = 2000
 
@@ -165,6 +166,7 @@ def _lead(dice: random.Random, world: _World, lead_id: int) -> Lead:
         "assigned_at": created_at,
         "ownership_scope": scope,
         "ownership_id": owner_id,
+        "is_contacted": dice.random() < _CONTACTED,
         "language": "en",
         "buying_time_frame": None if is_seller else dice.choice(("1-3", "3-6", "6-12")),
         "segments": dice.sample(SEGMENTS, dice.choice((0, 0, 1))),
@@ -228,20 +230,44 @@ _VISITS: Final = (kinds.SITE_SEARCH, kinds.SITE_BROWSE, kinds.SITE_BROWSE, kinds
 
 
 async def _history(tx: Transaction, dice: random.Random, leads: Sequence[Lead]) -> list[tuple[int, Entry]]:
-    """Return what happened to each lead: it came in, was routed, and visited the site now and then."""
+    """Return what happened to each lead: it came in, was routed, visited the site, and talked with its agent."""
     visits = [dice.choice((0, 0, 1, 2, 4)) for _ in leads]
-    fresh = iter(await ids.next_ids(tx, 2 * len(leads) + sum(visits)))
+    talks = [dice.choice((1, 2, 3)) if lead.is_contacted else 0 for lead in leads]
+    fresh = iter(await ids.next_ids(tx, 2 * len(leads) + sum(visits) + sum(talks)))
     history: list[tuple[int, Entry]] = []
-    for lead, count in zip(leads, visits, strict=True):
+    for lead, visit_count, talk_count in zip(leads, visits, talks, strict=True):
         by, at = lead.created_by or 0, lead.created_at
         name = f"{lead.first_name} {lead.last_name}"
         created = Entry(kinds.LEAD_CREATED, lead.id, {"name": name, "source": lead.source}, at, None, next(fresh))
         routed = Entry(kinds.LEAD_ROUTED, lead.id, {"to": lead.assigned_user_id}, at, None, next(fresh))
         history += [(by, created), (by, routed)]
-        for _ in range(count):
+        for _ in range(visit_count):
             at += (clock.now() - at) * dice.random() * 0.5
             history.append((by, _visit(dice, lead, at, next(fresh))))
+        for place in range(talk_count):
+            at += (clock.now() - at) * dice.random() * 0.5
+            history.append((lead.assigned_user_id or by, _talk(dice, lead, at, next(fresh), is_first=place == 0)))
     return history
+
+
+#: How many of the leads their agent has talked to.
+_CONTACTED: Final = 0.4
+#: Kind, direction, status, and what was said. The first of a lead is the agent's.
+_TALKS: Final = (
+    (kinds.CALL_LOGGED, "outbound", None, Talk(content="Talked about the area", outcome="Talked", duration=185)),
+    (kinds.TEXT_SENT, "outbound", "Delivered", Talk(content="Shall we look at two homes on Saturday?")),
+    (kinds.EMAIL_SENT, "outbound", "Sent", Talk(content="Three homes that fit.", subject="Homes for you")),
+    (kinds.TEXT_RECEIVED, "inbound", "Delivered", Talk(content="Saturday at ten is fine.")),
+    (kinds.CALL_LOGGED, "inbound", None, Talk(content="Asked about schools", outcome="Talked", duration=64)),
+)
+_BY_AGENT: Final = 3
+
+
+def _talk(dice: random.Random, lead: Lead, at: datetime, entry_id: int, *, is_first: bool) -> Entry:
+    kind, direction, status, said = dice.choice(_TALKS[:_BY_AGENT] if is_first else _TALKS)
+    if kind == kinds.CALL_LOGGED:
+        said = structs.replace(said, phone=lead.phones[0])
+    return talk_entry(kind, lead.id, entry_id, said, direction=direction, happened_at=at, status=status)
 
 
 def _visit(dice: random.Random, lead: Lead, at: datetime, entry_id: int) -> Entry:
