@@ -1,6 +1,7 @@
 """A real SMTP server on a local port, that can be told to fail, to hang, and to call a test at each step."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -21,7 +22,8 @@ class Mail(Struct):
 class MailServer:
     """Steps: connect, ehlo, mail, rcpt, data (received, not yet answered), replied."""
 
-    def __init__(self, *, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.messages: list[Mail] = []
         self.sessions = 0
         self.url = ""
@@ -85,6 +87,7 @@ class _Session(SMTP):
             enable_SMTPUTF8=True,
             loop=loop,
             auth_require_tls=False,
+            tls_context=server.tls,
             auth_required=server._login is not None,
             authenticator=lambda *args: _result(is_right=server.check(args[4].login, args[4].password)),
         )

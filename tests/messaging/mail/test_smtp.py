@@ -1,10 +1,16 @@
 """SMTP against a real server: connections kept, refusals told apart, and nothing repeated on the quiet."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.support.mail_server import MailServer
 
 from rooftree.messaging.model import OutgoingEmail, ProviderError
@@ -129,3 +135,46 @@ def test_one_pool_per_account() -> None:
     first = accounts.account("smtp://a@h")
     assert accounts.account("smtp://a@h") is first
     assert accounts.account("smtp://b@h") is not first
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    """A server's TLS context with a certificate that nobody has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context
+
+
+@pytest.mark.parametrize("tls", ["", "tls=starttls&"])
+async def test_starttls_is_taken_where_it_is_offered(tmp_path: Path, tls: str) -> None:
+    async with MailServer(login=("adam", "pass"), tls=_certificate(tmp_path)) as server:
+        smtp = Smtp(f"{server.url}?{tls}verify=false", pool_size=1, timeout_seconds=2)
+        await smtp.send(EMAIL)
+        await smtp.close()
+        strict = Smtp(f"{server.url}?{tls}", pool_size=1, timeout_seconds=2)
+        with pytest.raises(ProviderError, match="(?i)cert"):
+            await strict.send(EMAIL)
+    assert len(server.messages) == 1
+
+
+async def test_starttls_can_be_insisted_on(server: MailServer) -> None:
+    smtp = Smtp(f"{server.url}?tls=starttls", pool_size=1, timeout_seconds=2)
+    with pytest.raises(ProviderError):
+        await smtp.send(EMAIL)
+    assert server.messages == []
