@@ -40,10 +40,12 @@ bench: $(READY) ## measure (ARGS names what)
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python tools/make_docs.py $(ARGS)
 
+# docopt and breadability serve sumy's own command line and its reader of web pages, which nobody uses here.
 lock: ## write requirements.lock anew (ARGS=--upgrade for newer versions)
 	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv==$(UV_VERSION); }
 	@.venv-lock/bin/uv pip compile pyproject.toml --output-file requirements.lock --quiet --no-config \
 		--extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--no-emit-package docopt --no-emit-package breadability \
 		--custom-compile-command 'make lock' $(ARGS)
 
 clean: ## remove what make and the tools made; data directories stay

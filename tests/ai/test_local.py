@@ -30,6 +30,19 @@ async def test_a_short_call_is_its_own_summary() -> None:
     ).text == "Please call back. Thanks."
 
 
+async def test_capitals_and_a_call_without_full_stops_are_summarised() -> None:
+    loud = await LocalSummariser().summarise(TALK.upper(), about="")
+    assert "SELL OUR HOUSE" in loud.text
+    assert len(sentences_of(loud.text)) == 4
+    breathless = await LocalSummariser().summarise("we want to sell our house and " * 2000, about="")
+    assert 0 < len(breathless.text) < 2000
+
+
+async def test_what_is_said_twice_is_told_once() -> None:
+    summary = await LocalSummariser().summarise("We want a house. " * 50 + TALK, about="")
+    assert summary.text.count("We want a house.") <= 1
+
+
 @given(st.text(max_size=500))
 async def test_any_words_are_summarised(text: str) -> None:
     summary = await LocalSummariser().summarise(text, about="")

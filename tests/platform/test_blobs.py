@@ -202,8 +202,8 @@ async def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
 def test_another_url_is_explained() -> None:
     with pytest.raises(SettingError, match="ROOFTREE_BLOB_URL"):
         BlobStore.open("ftp://x", Path("unused"))
-    with pytest.raises(SettingError, match="regoin is not an option"):
-        BlobStore.open("s3://bucket?regoin=eu-central-1", Path("unused"))
+    with pytest.raises(SettingError, match="zone is not an option"):
+        BlobStore.open("s3://bucket?zone=eu-central-1", Path("unused"))
 
 
 async def test_a_bucket_takes_what_comes_in_many_pieces() -> None:

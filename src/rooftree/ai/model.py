@@ -23,7 +23,8 @@ class Summary(Struct, frozen=True):
 class AiError(Exception):
     """A provider did not do it."""
 
-    def __init__(self, reason: str, *, is_permanent: bool) -> None:
+    def __init__(self, reason: str, *, is_permanent: bool, retry_after_seconds: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_permanent = is_permanent
+        self.retry_after_seconds = retry_after_seconds  #: the provider asked for this much patience

@@ -14,7 +14,8 @@ def part_of(header: str, size: int) -> tuple[int, int] | None:
     match = _RANGE.fullmatch(header.strip())
     if not match or not (match[1] or match[2]):
         return None
-    if not match[1]:
-        return max(size - int(match[2]), 0), size
-    start, end = int(match[1]), int(match[2]) + 1 if match[2] else size
+    if match[1]:
+        start, end = int(match[1]), int(match[2]) + 1 if match[2] else size
+    else:
+        start, end = max(size - int(match[2]), 0), size
     return (start, min(end, size)) if start < min(end, size) else None

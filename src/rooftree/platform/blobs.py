@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import obstore
@@ -85,17 +85,10 @@ class BlobStore:
         kept, and what was there stays. A folder keeps no content type: whoever asks has to know it.
         """
         _check(key)
+        if self._folder:
+            return await _keep(self._folder, key, content)
         counted = _Counted(content)
-        if self._folder is None:
-            await obstore.put_async(self._store, key, counted.content, attributes={"Content-Type": content_type})  # type: ignore[arg-type]
-            return counted.size
-        # The library writes a file and renames it, but brings nothing to disk: a file cut short could get the name.
-        draft = f"{_DRAFTS}/{secrets.token_hex(8)}"
-        try:
-            await obstore.put_async(self._store, draft, counted.content)  # type: ignore[arg-type]
-            await asyncio.to_thread(_settle, self._folder, draft, key)
-        finally:
-            (self._folder / draft).unlink(missing_ok=True)
+        await obstore.put_async(self._store, key, counted.content, attributes={"Content-Type": content_type})  # type: ignore[arg-type]
         return counted.size
 
     async def size(self, key: str) -> int:
@@ -147,22 +140,45 @@ def _check(key: str) -> None:
         raise ValueError(f"{key!r} is no key of a blob")
 
 
-def _settle(folder: Path, draft: str, key: str) -> None:
-    """Give a whole file its name: first its bytes reach the disk, then the name, then the folders that lead to it."""
-    path = folder.joinpath(*key.split("/"))
-    _sync(folder / draft)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (folder / draft).replace(path)
-    for parent in path.parents[: key.count("/") + 1]:
-        _sync(parent)
+async def _keep(folder: Path, key: str, content: bytes | AsyncIterator[bytes]) -> int:
+    """Write a file of the folder, return its size.
 
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    The library would bring nothing to disk before the file has its name, and would write on when its caller gave up.
+    """
+    draft = folder / _DRAFTS / secrets.token_hex(8)
+    file = _begin(draft)
     try:
-        os.fsync(descriptor)
+        size = 0
+        async for piece in _one(content) if isinstance(content, bytes) else content:
+            size += await asyncio.to_thread(file.write, piece)
+        await asyncio.to_thread(_settle, file, draft, folder.joinpath(*key.split("/")), key.count("/") + 1)
+        return size
     finally:
-        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+        file.close()
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _begin(draft: Path) -> BinaryIO:
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    return draft.open("xb")
+
+
+def _settle(file: BinaryIO, draft: Path, path: Path, depth: int) -> None:
+    """Give a whole file its name: first its bytes reach the disk, then the name, then the folders that lead to it."""
+    file.flush()
+    os.fsync(file.fileno())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft.replace(path)
+    for folder in path.parents[:depth]:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class _Token(Struct, frozen=True, array_like=True):

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.nlp.stemmers import Stemmer
-from sumy.parsers.plaintext import PlaintextParser
 from sumy.summarizers.edmundson import EdmundsonSummarizer
 from sumy.utils import get_stop_words
 
@@ -15,6 +15,8 @@ from rooftree.ai.model import Summary
 #: A transcript of so few sentences is its own summary.
 _SHORT: Final = 3
 _PICKED: Final = 4
+#: In characters, hours of talk; a worker is not to be kept by more.
+_LONGEST: Final = 200_000
 _LANGUAGE: Final = "english"
 #: What a call between an agent and a lead is about, and what is said in every call.
 _BONUS: Final = [
@@ -95,17 +97,21 @@ class LocalSummariser:
     """A Summariser."""
 
     async def summarise(self, transcript: str, *, about: str) -> Summary:  # noqa: ARG002 - for those that write
-        """Return the sentences that say most, in their order."""
-        text = await asyncio.to_thread(_picked, transcript)
-        return Summary(text, rules.keywords_of(transcript))
+        """Return the sentences that say most, in their order; of very few, all. Never raises AiError."""
+        return await asyncio.to_thread(_summary, rules.shortened(transcript, _LONGEST))
 
 
-def _picked(transcript: str) -> str:
+def _summary(transcript: str) -> Summary:
     sentences = rules.sentences_of(transcript)
-    if len(sentences) <= _SHORT:
-        return " ".join(sentences)
-    document = PlaintextParser.from_string("\n".join(sentences), _Tokenizer()).document
+    picked = sentences if len(sentences) <= _SHORT else _picked(list(dict.fromkeys(sentences)))
+    return Summary(" ".join(picked), rules.keywords_of(transcript))
+
+
+def _picked(sentences: list[str]) -> list[str]:
+    tokenizer = _Tokenizer()
+    # Not the library's parser: it takes a line in capitals for a heading, and some transcripts have nothing else.
+    document = ObjectDocumentModel([Paragraph([Sentence(sentence, tokenizer) for sentence in sentences])])
     summariser: Any = EdmundsonSummarizer(Stemmer(_LANGUAGE))
     stop_words = get_stop_words(_LANGUAGE)
     summariser.bonus_words, summariser.stigma_words, summariser.null_words = _BONUS, _STIGMA, stop_words
-    return " ".join(str(sentence) for sentence in summariser(document, _PICKED))
+    return [str(sentence) for sentence in summariser(document, _PICKED)]
