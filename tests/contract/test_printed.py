@@ -1,4 +1,4 @@
-"""The curl examples of seeds 003 and 004, byte for byte but for host and token.
+"""The curl examples of the seeds, byte for byte but for host, token and ids that a path leaves open.
 
 `printed/*.txt` holds the commands as the pages print them; the header `Content-Type: <content-type>` stays as printed.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 from tests.conftest import fresh_database
 from tests.support.client import Client
@@ -24,7 +25,7 @@ from rooftree.platform.secret import shared_secret
 from rooftree.platform.settings import Settings
 
 PRINTED = Path(__file__).parent / "printed"
-AGENT, LEAD = 10000000514, 563172647619608
+AGENT, LEAD, GUIDES_LEAD = 10000000514, 563172647619608, 789012345678
 
 
 @pytest.fixture
@@ -46,9 +47,14 @@ async def printed(server_dsn: str) -> AsyncIterator[tuple[Client, Make, People]]
     await owner_db.close()
 
 
-async def _run(client: Client, people: People | None, name: str) -> httpx.Response:
-    """Send what curl would send."""
+async def _run(
+    client: Client, people: People | None, name: str, replaced: tuple[str, object] = ("", "")
+) -> httpx.Response:
+    """Send what curl would send. `replaced`: what a path leaves open, and what belongs there."""
     text = (PRINTED / f"{name}.txt").read_text()
+    if replaced[0]:
+        assert text.count(replaced[0]) == 1
+        text = text.replace(replaced[0], str(replaced[1]))
     words = shlex.split(text.replace("\\\n", " "))
     assert words.pop(0) == "curl"
     method, url, headers, body = "", "", {}, None
@@ -74,6 +80,84 @@ async def _run(client: Client, people: People | None, name: str) -> httpx.Respon
 
 
 Printed = tuple[Client, Make, People]
+
+
+async def test_s0_01_a_log_runs_as_printed(printed: Printed) -> None:
+    client, _, people = printed
+    answer = await _run(client, people, "000_log")
+    assert answer.status_code == 200, answer.text
+    log = answer.json()["logType"]
+    assert log.pop("id") > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", log.pop("createTime"))
+    assert log == {
+        "leadId": LEAD,
+        "leadPhoneNumber": "5865865860",
+        "callingOutcome": "VoiceMessage",
+        "content": "Discussed Austin inventory, will send pre-approval doc tomorrow.",
+        "outboundOrInbound": "outbound",
+        "isPin": False,
+        "agentId": AGENT,
+        "emailSubject": None,
+        "toEmail": None,
+        "fromEmail": None,
+    }
+
+
+async def test_s1_02_timeline_runs_as_printed(printed: Printed) -> None:
+    client, make, people = printed
+    await make.lead_with_id(GUIDES_LEAD, people.adam)
+    log_id = await make.log(GUIDES_LEAD)
+    answer = (await _run(client, people, "001_timeline")).json()
+    assert [entry["activityId"] for entry in answer["activities"]] == [f"act_{log_id}"]
+
+
+async def test_s1_27_s1_28_s1_32_s1_33_notes_run_as_printed(printed: Printed) -> None:
+    client, make, people = printed
+    await make.lead_with_id(GUIDES_LEAD, people.adam)
+    note_id = (await _run(client, people, "001_note_create")).json()["noteId"]
+    [note] = (await _run(client, people, "001_notes")).json()["notes"]
+    content = "Lead is interested in 3-bedroom homes in the Riverside area. Budget up to $650,000."
+    assert (note["noteId"], note["content"], note["isPin"]) == (note_id, content, False)
+    named = ("note_abc123", f"note_{note_id}")
+    assert (await _run(client, people, "001_note_update", named)).json() == {}
+    [note] = (await _run(client, people, "001_notes")).json()["notes"]
+    assert note["content"].endswith("Budget up to $700,000 after pre-approval.")
+    assert (await _run(client, people, "001_note_delete", named)).json() == {}
+    assert (await _run(client, people, "001_notes")).json() == {"notes": []}
+
+
+@pytest.mark.parametrize("name", ["001_note_update", "001_note_delete"])
+async def test_s1_20_the_printed_note_is_unknown(printed: Printed, name: str) -> None:
+    client, _, people = printed
+    answer = await _run(client, people, name)
+    assert (answer.status_code, answer.json()["code"]) == (404, 20007)
+
+
+async def test_s1_35_external_log_runs_as_printed(printed: Printed) -> None:
+    client, make, people = printed
+    await make.lead_with_id(GUIDES_LEAD, people.adam)
+    answer = (await _run(client, people, "001_log")).json()
+    assert answer["leadId"] == GUIDES_LEAD
+    [call] = (await _run(client, people, "001_timeline")).json()["activities"]
+    expected = {
+        "activityId": answer["activityId"],
+        "type": "call",
+        "direction": "outbound",
+        "duration": 240,
+        "timestamp": "2026-05-07T10:15:00Z",
+        "summary": "Called to confirm showing appointment for tomorrow at 2pm.",
+        "agentId": AGENT,
+    }
+    assert {key: call[key] for key in expected} == expected
+
+
+async def test_s2_01_site_activity_runs_as_printed(printed: Printed) -> None:
+    client, _, people = printed
+    answer = await _run(client, people, "002_activity", ("{leadId}", LEAD))
+    assert answer.text == f'{{"leadId":{LEAD}}}'
+    [activity] = await client.ok("GET", f"/v1.0/leads/{LEAD}/activities")
+    printed_body = (PRINTED / "002_activity.txt").read_text().partition("--data '")[2].rpartition("'")[0]
+    assert activity == msgspec.json.decode(printed_body)
 
 
 async def test_s3_02_create_runs_as_printed(printed: Printed) -> None:

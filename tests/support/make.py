@@ -19,14 +19,13 @@ class Make:
     """Leads, and what happened to them."""
 
     def __init__(self, client: Client, people: People, owner_db: Database) -> None:
-        self._client = client
+        self.client = client
         self._people = people
         self._owner_db = owner_db
 
     async def lead(self, *, by: Person | None = None, **fields: Any) -> int:
         """Create a lead over HTTP; a first name is given unless one is."""
-        client = self._client.as_(by) if by else self._client
-        return (await client.ok("POST", "/v1.0/leads", {"firstName": "T", **fields}))["leadId"]
+        return (await self._speaking(by).ok("POST", "/v1.0/leads", {"firstName": "T", **fields}))["leadId"]
 
     async def lead_with_id(self, lead_id: int, by: Person, **fields: Any) -> int:
         """Create a lead that keeps a given id, as an import does."""
@@ -34,6 +33,31 @@ class Make:
         async with self._owner_db.transaction(by.team_id) as tx:
             lead = await create_lead(tx, actor_for(by), request, region="US", lead_id=lead_id)
         return lead.id
+
+    async def log(self, lead_id: int, kind: str = "logCall", *, by: Person | None = None, **fields: Any) -> int:
+        """Write down a manual log over HTTP; a call has a number unless one is given."""
+        body: dict[str, Any] = {"leadId": lead_id, "logType": kind, "content": "talked", **fields}
+        if kind == "logCall":
+            body.setdefault("leadPhoneNumber", "5551234567")
+        return (await self._speaking(by).ok("POST", "/v1.0/logType", body))["logType"]["id"]
+
+    async def note(self, lead_id: int, content: str = "a note", *, by: Person | None = None, **fields: Any) -> int:
+        """Write a note over HTTP, return its noteId."""
+        body = {"leadId": lead_id, "content": content, **fields}
+        return (await self._speaking(by).ok("POST", "/v1.0/notes", body))["noteId"]
+
+    async def site(self, lead_id: int, word: str = "Search", *, by: Person | None = None, **fields: Any) -> None:
+        """Let a lead do something on the website, over HTTP."""
+        body = {"type": word, "text": "t", "link": "", "picture": "", "created": 1747272300000, **fields}
+        await self._speaking(by).ok("POST", f"/v1.0/leads/{lead_id}/activity", body)
+
+    async def talk(self, lead_id: int, word: str = "call", *, by: Person | None = None, **fields: Any) -> int:
+        """Log a conversation elsewhere over HTTP, in the guide's form; return its timeline id."""
+        answer = await self._speaking(by).ok("POST", f"/v1.0/leads/{lead_id}/activity", {"type": word, **fields})
+        return int(answer["activityId"].removeprefix("act_"))
+
+    def _speaking(self, by: Person | None) -> Client:
+        return self.client.as_(by) if by else self.client
 
     async def happening(self, lead_id: int, kind: str, by: Person, **fields: Any) -> None:
         """Let something happen to a lead."""

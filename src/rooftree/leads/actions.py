@@ -471,9 +471,10 @@ async def set_property(
 async def mark_contacted(tx: Transaction, lead: Lead, *, region: str, is_contacted: bool = True) -> None:
     """Note that an agent reached out to a lead for the first time, or that no trace of it is left.
 
-    contract: behaviour.md, `contacted`. Writes: lead, lead_tally; the conversation itself is in the logbook.
+    contract: behaviour.md, `contacted`. Writes: lead, lead_tally; the conversation itself is in the logbook, and was
+    written first: its summary makes those who change `contacted` wait for each other, so `lead` may be outdated.
     """
-    if lead.is_contacted == is_contacted:
+    if await queries.is_marked_contacted(tx, lead.id) == is_contacted:
         return
     old = await queries.locked_lead(tx, lead.id)
     if old is None or old.is_contacted == is_contacted:

@@ -114,6 +114,12 @@ async def has_lead(tx: Transaction, lead_id: int | None) -> bool:
     return lead_id is not None and await tx.fetchval(sql, tx.team_id, lead_id)
 
 
+async def is_marked_contacted(tx: Transaction, lead_id: int) -> bool:
+    """Whether a lead counts as contacted at this moment."""
+    # sees all: the system asks, not a person
+    return await tx.fetchval("SELECT is_contacted FROM lead WHERE team_id = $1 AND id = $2", tx.team_id, lead_id)
+
+
 async def leads_with_contact(tx: Transaction, kind: str, value: str) -> list[Lead]:
     """Return the leads with an address or number (`email`, `phone`, normalised), those last touched first."""
     # sees all: what arrives from outside belongs to the team, whoever works the lead

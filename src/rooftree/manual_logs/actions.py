@@ -7,7 +7,7 @@ import msgspec
 
 from rooftree.leads.actions import audience, mark_contacted
 from rooftree.leads.model import Lead
-from rooftree.leads.queries import locked_lead, seen_lead
+from rooftree.leads.queries import seen_lead
 from rooftree.manual_logs import rules
 from rooftree.manual_logs.wire import CHANNELS, LogTypeRequest
 from rooftree.platform.actor import Actor
@@ -155,11 +155,8 @@ async def delete_log(tx: Transaction, actor: Actor, log_id: int | None, *, regio
     if entry is None:
         raise ResourceNotExist
     lead = await seen_lead(tx, actor, entry.lead_id, is_managing=True)
-    await locked_lead(tx, lead.id)
-    entry = await queries.find_entry(tx, log_id, origin="logged")
-    if entry is None:
+    if not await timeline.strike(tx, actor, entry.id):
         raise ResourceNotExist
-    await timeline.strike(tx, actor, entry.id)
     details = {"logId": entry.id, "channel": entry.channel, "was": msgspec.Raw(entry.details)}
     await record(tx, actor, [Entry(kinds.LOG_DELETED, lead.id, details)], audience=audience(lead))
     await mark_contacted(tx, lead, region=region, is_contacted=await queries.is_contacted(tx, lead.id))

@@ -1,13 +1,17 @@
 """The shapes in which the contract writes instants and dates. contract: behaviour.md 1.6."""
 
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_MINUTE: Final = timedelta(minutes=1)
+#: The first and the last instant that every zone's clocks can show and the database tells from infinity.
+FIRST_INSTANT: Final = datetime(1, 1, 2, tzinfo=UTC)
+LAST_INSTANT: Final = datetime(9999, 12, 30, tzinfo=UTC)
 #: ISO 8601 with seconds, and an offset: without one nobody knows which instant is meant.
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?\s?([Zz]|GMT|[+-]\d\d:?\d\d)")
 _BIRTHDAY: Final = re.compile(r"([A-Za-z]{3}) (\d{1,2}), (\d{4})")
@@ -19,13 +23,18 @@ def epoch_millis(instant: datetime | None) -> int | None:
 
 
 def from_epoch_millis(millis: int | None) -> datetime | None:
-    """Return the instant, aware, in UTC. Raises: OverflowError outside the years 1 to 9999."""
-    return None if millis is None else _EPOCH + timedelta(milliseconds=millis)
+    """Return the instant, aware, in UTC. Raises: OverflowError before FIRST_INSTANT and after LAST_INSTANT."""
+    if millis is None:
+        return None
+    instant = _EPOCH + timedelta(milliseconds=millis)
+    if not FIRST_INSTANT <= instant <= LAST_INSTANT:
+        raise OverflowError(millis)
+    return instant
 
 
 def utc_text(instant: datetime | None) -> str | None:
     """Return `2026-04-22 10:15:30`, UTC (notes, manual logs)."""
-    return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return None if instant is None else instant.astimezone(UTC).isoformat(" ", "seconds")[:19]
 
 
 def gmt_text(instant: datetime | None) -> str | None:
@@ -39,8 +48,11 @@ def iso_z(instant: datetime | None) -> str | None:
 
 
 def iso_offset(instant: datetime | None, zone: tzinfo) -> str | None:
-    """Return `2026-03-19T10:30:00-07:00`: the time on the clocks of a zone."""
-    return None if instant is None else instant.astimezone(zone).isoformat(timespec="seconds")
+    """Return `2026-03-19T10:30:00-07:00`: the time on the clocks of a zone, its offset in whole minutes."""
+    if instant is None:
+        return None
+    minutes = (instant.astimezone(zone).utcoffset() or timedelta()) // _MINUTE
+    return instant.astimezone(timezone(minutes * _MINUTE)).isoformat(timespec="seconds")
 
 
 def iso_millis(instant: datetime | None) -> str | None:
@@ -55,9 +67,10 @@ def parse_instant(text: str) -> datetime | None:
         return None
     plain = text.strip().upper().replace("GMT", "Z").replace(",", ".").replace(" ", "T", 1).replace(" ", "")
     try:
-        return datetime.fromisoformat(plain).astimezone(UTC)
+        instant = datetime.fromisoformat(plain).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return instant if FIRST_INSTANT <= instant <= LAST_INSTANT else None
 
 
 def parse_zone(name: str) -> ZoneInfo | None:

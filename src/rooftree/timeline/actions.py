@@ -106,12 +106,13 @@ async def rewrite(tx: Transaction, entry_id: int, details: dict[str, Any], *, is
     await store.rewrite(tx, entry_id, msgspec.json.encode(details), is_pinned=is_pinned)
 
 
-async def strike(tx: Transaction, actor: Actor, entry_id: int) -> None:
+async def strike(tx: Transaction, actor: Actor, entry_id: int) -> bool:
     """Take an entry out of what readers show; the row stays, with who struck it out and when.
 
-    The caller records the deletion as an entry of its own. Writes: timeline_entry, timeline_summary.
+    Returns whether it still stood there: of two who strike it, one did. The caller records the deletion as an entry
+    of its own. Writes: timeline_entry, timeline_summary.
     """
-    await store.strike(tx, actor.member_id, entry_id)
+    return await store.strike(tx, actor.member_id, entry_id)
 
 
 async def load(tx: Transaction, history: Sequence[tuple[int, Entry]]) -> None:

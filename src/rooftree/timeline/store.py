@@ -158,8 +158,8 @@ async def rewrite(tx: Transaction, entry_id: int, details: bytes, *, is_pinned: 
     )
 
 
-async def strike(tx: Transaction, member_id: int, entry_id: int) -> None:
-    """Mark an entry as deleted; of talk, take it out of the summary too."""
+async def strike(tx: Transaction, member_id: int, entry_id: int) -> bool:
+    """Mark an entry as deleted; of talk, take it out of the summary too. False when somebody else already did."""
     row = await tx.fetchrow(
         """UPDATE timeline_entry SET deleted_at = now(), deleted_by = $3, is_pinned = false
             WHERE team_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING lead_id, channel""",
@@ -168,20 +168,29 @@ async def strike(tx: Transaction, member_id: int, entry_id: int) -> None:
         member_id,
     )
     if row is None or row["channel"] is None:
-        return
-    # A statement of its own: it must see the row above as deleted.
-    left = "FROM timeline_entry e WHERE e.team_id = $1 AND e.lead_id = $2 AND e.channel {} AND e.deleted_at IS NULL"
+        return row is not None
+    # Whoever writes talk of this lead holds its summary until it is there to be seen: wait, then add up.
+    await tx.execute(
+        "SELECT FROM timeline_summary WHERE team_id = $1 AND lead_id = $2 FOR UPDATE", tx.team_id, row["lead_id"]
+    )
+    of_lead = "FROM timeline_entry e WHERE e.team_id = $1 AND e.lead_id = $2"
+    talk = f"{of_lead} AND e.channel IS NOT NULL AND e.deleted_at IS NULL"
+    visits = f"(SELECT max(e.happened_at) {of_lead} AND e.kind LIKE 'site\\_%')"
     await tx.execute(
         f"""UPDATE timeline_summary
                SET communication_count = nullif(communication_count - 1, 0),
-                   {_MOMENT_OF[row["channel"]]} = (SELECT max(e.happened_at) {left.format("= $3")}),
-                   last_contact_at = (SELECT max(e.happened_at) {left.format("IS NOT NULL")}
-                                                               AND e.direction = 'outbound' AND e.origin <> 'auto')
+                   {_MOMENT_OF[row["channel"]]} = (SELECT max(e.happened_at) {talk} AND e.channel = $3),
+                   last_contact_at = (SELECT max(e.happened_at) {talk}
+                                         AND e.direction = 'outbound' AND e.origin <> 'auto'),
+                   last_activity_at = greatest({visits}, (SELECT max(e.happened_at) {talk}
+                                                             AND e.direction = 'inbound')),
+                   last_touch_at = greatest({visits}, (SELECT max(e.happened_at) {talk}))
              WHERE team_id = $1 AND lead_id = $2""",
         tx.team_id,
         row["lead_id"],
         row["channel"],
     )
+    return True
 
 
 async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") -> None:

@@ -168,7 +168,7 @@ async def test_starttls_is_taken_where_it_is_offered(tmp_path: Path, tls: str) -
         await smtp.send(EMAIL)
         await smtp.close()
         strict = Smtp(f"{server.url}?{tls}", pool_size=1, timeout_seconds=2)
-        with pytest.raises(ProviderError, match="(?i)cert"):
+        with pytest.raises(ProviderError, match=r"(?i)cert"):
             await strict.send(EMAIL)
     assert len(server.messages) == 1
 

@@ -48,7 +48,7 @@ async def test_what_is_kept_is_acknowledged(options: dict[str, Any], speak: Call
 
 
 @pytest.mark.parametrize("is_raised", [False, True])
-async def test_what_cannot_be_kept_comes_again(is_raised: bool) -> None:  # noqa: FBT001
+async def test_what_cannot_be_kept_comes_again(is_raised: bool) -> None:
     async def deliver(*_: Any) -> bool:
         if is_raised:
             raise ConnectionError

@@ -1,13 +1,9 @@
 """A summariser that runs here: it picks the sentences that say most. No network, no downloads."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, Final
-
-from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
-from sumy.nlp.stemmers import Stemmer
-from sumy.summarizers.edmundson import EdmundsonSummarizer
-from sumy.utils import get_stop_words
 
 from rooftree.ai import rules
 from rooftree.ai.model import Summary
@@ -19,68 +15,13 @@ _PICKED: Final = 4
 _LONGEST: Final = 200_000
 _LANGUAGE: Final = "english"
 #: What a call between an agent and a lead is about, and what is said in every call.
-_BONUS: Final = [
-    "budget",
-    "price",
-    "offer",
-    "bedroom",
-    "bathroom",
-    "house",
-    "home",
-    "condo",
-    "garden",
-    "garage",
-    "school",
-    "showing",
-    "visit",
-    "tour",
-    "meet",
-    "appointment",
-    "loan",
-    "mortgage",
-    "approved",
-    "sell",
-    "buy",
-    "move",
-    "rent",
-    "listing",
-    "neighborhood",
-    "closing",
-    "inspection",
-    "deadline",
-    "need",
-    "want",
-    "looking",
-    "prefer",
-    "call",
-    "back",
-    "email",
-    "send",
-    "friday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "saturday",
-    "sunday",
-    "tomorrow",
-]
-_STIGMA: Final = [
-    "hello",
-    "hi",
-    "hey",
-    "thanks",
-    "thank",
-    "bye",
-    "goodbye",
-    "okay",
-    "ok",
-    "sure",
-    "yeah",
-    "great",
-    "welcome",
-    "sorry",
-]
+_BONUS: Final = re.findall(
+    r"\w+",
+    """appointment approved bathroom bedroom budget buy call closing condo deadline email friday garage garden home
+    house inspection listing loan looking meet monday mortgage move need neighborhood offer prefer price rent saturday
+    school sell send showing sunday thursday tomorrow tour tuesday visit want wednesday""",
+)
+_STIGMA: Final = re.findall(r"\w+", "bye goodbye great hello hey hi ok okay sorry sure thank thanks welcome yeah")
 
 
 class _Tokenizer:
@@ -108,6 +49,12 @@ def _summary(transcript: str) -> Summary:
 
 
 def _picked(sentences: list[str]) -> list[str]:
+    # 23 MB of memory, in a process that may never summarise anything: so not at the top.
+    from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence  # noqa: PLC0415
+    from sumy.nlp.stemmers import Stemmer  # noqa: PLC0415
+    from sumy.summarizers.edmundson import EdmundsonSummarizer  # noqa: PLC0415
+    from sumy.utils import get_stop_words  # noqa: PLC0415
+
     tokenizer = _Tokenizer()
     # Not the library's parser: it takes a line in capitals for a heading, and some transcripts have nothing else.
     document = ObjectDocumentModel([Paragraph([Sentence(sentence, tokenizer) for sentence in sentences])])
