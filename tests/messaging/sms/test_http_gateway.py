@@ -121,7 +121,7 @@ async def test_refusals(receiver: Receiver, status: int, is_permanent: bool) -> 
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [
-        (format_datetime(datetime.now(UTC) + timedelta(days=2)), 86_400, 200_000),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(days=2)), 86_400, 200_000, id="a date"),
         ("Wed, 06 May 2020 12:00:00 GMT", 0, 0),
         ("soon", None, None),
         ("-5", None, None),
