@@ -193,7 +193,7 @@ async def _worker(server: Running) -> Finding:
     """Look for what a worker leaves behind: the tally, added up."""
     async with server.owner.unscoped() as tx:
         row = await tx.fetchrow(
-            """SELECT count(*) AS amount, count(DISTINCT (team_id, tag, stage_id, source, assigned_user_id,
+            """SELECT count(*) AS amount, count(DISTINCT (team_id, tag, stage_id, source, assigned_user_id, pond_id,
                       ownership_scope, ownership_id, is_hidden, is_contacted)) AS cells FROM lead_tally"""
         )
         announced = await tx.fetchval("SELECT count(*) FROM announcement")

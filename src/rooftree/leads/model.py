@@ -26,6 +26,7 @@ class Lead(Struct, frozen=True):
     source: str | None
     assigned_user_id: int | None
     assigned_at: datetime | None
+    pond_id: int | None  #: lies in a pond instead of being somebody's
     lender_user_id: int | None
     ownership_scope: str  #: TEAM, OFFICE, PERSONAL
     ownership_id: int  #: team, office or member id
@@ -75,6 +76,7 @@ class LeadView(Struct, frozen=True):
     lead: Lead
     stage: str
     assigned_user: str | None  #: full name
+    pond: str | None
     custom_roles: Document  #: every custom role of the team, nobody assigned
     last_touch_at: datetime | None
     last_visit_at: datetime | None

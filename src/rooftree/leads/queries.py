@@ -26,12 +26,13 @@ _CUSTOM_ROLES: Final = """(
                               ORDER BY c.id), '[]')
       FROM custom_role c WHERE c.team_id = $1)"""
 
-_VIEW: Final = f"""{columns(Lead, "l")}, g.name, rtrim(a.first_name || ' ' || a.last_name), {_CUSTOM_ROLES},
-       s.last_touch_at, s.last_visit_at, s.score"""
+_VIEW: Final = f"""{columns(Lead, "l")}, g.name, rtrim(a.first_name || ' ' || a.last_name), pond.name,
+       {_CUSTOM_ROLES}, s.last_touch_at, s.last_visit_at, s.score"""
 
 _JOINED: Final = """
   JOIN stage g ON g.team_id = l.team_id AND g.id = l.stage_id
   LEFT JOIN member a ON a.team_id = l.team_id AND a.id = l.assigned_user_id
+  LEFT JOIN lead_pond pond ON pond.team_id = l.team_id AND pond.id = l.pond_id
   LEFT JOIN timeline_summary s ON s.team_id = l.team_id AND s.lead_id = l.id"""
 
 
@@ -49,25 +50,27 @@ def visible_leads(actor: Actor, args: Arguments, *, with_trash: bool = False, is
         found.append("l.trashed_at IS NULL")
     if is_managing and actor.role == "lender":
         found.append("false")
-    elif not actor.is_admin:
+    elif not actor.sees_all_leads:
         found.append(_seen_by(actor, args, is_managing=is_managing))
     return " AND ".join(found)
 
 
 def _seen_by(actor: Actor, args: Arguments, *, is_managing: bool) -> str:
-    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
+    users = args.add(actor.user_ids)
     roles = " AND r.role_id <> -2" if is_managing else ""
-    return f"""({_cell_seen_by(users, offices, "l")}
+    return f"""({_cell_seen_by(actor, args, users, "l")}
         OR NOT l.is_hidden AND EXISTS (SELECT FROM lead_role r WHERE r.team_id = $1 AND r.lead_id = l.id
                                           AND r.member_id = ANY ({users}){roles}))"""
 
 
-def _cell_seen_by(users: str, offices: str, row: str) -> str:
+def _cell_seen_by(actor: Actor, args: Arguments, users: str, row: str) -> str:
     """Return the part of visibility that a tally cell knows too."""
+    offices = args.add(actor.office_ids)
+    ponds = f" OR {row}.pond_id = ANY ({args.add(actor.pond_ids)})" if actor.pond_ids else ""
     return f"""({row}.assigned_user_id = ANY ({users})
         OR {row}.ownership_scope = 'PERSONAL' AND {row}.ownership_id = ANY ({users})
         OR NOT {row}.is_hidden AND ({row}.ownership_scope = 'TEAM'
-           OR {row}.ownership_scope = 'OFFICE' AND {row}.ownership_id = ANY ({offices})))"""
+           OR {row}.ownership_scope = 'OFFICE' AND {row}.ownership_id = ANY ({offices}){ponds}))"""
 
 
 async def visible_lead(
@@ -157,7 +160,7 @@ async def managed_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, wi
 
 def _view(record: Record) -> LeadView:
     values = tuple(record)
-    return LeadView(Lead(*values[:_WIDTH]), *values[_WIDTH : _WIDTH + 6])
+    return LeadView(Lead(*values[:_WIDTH]), *values[_WIDTH : _WIDTH + 7])
 
 
 class LeadPage(Struct, frozen=True):
@@ -346,12 +349,12 @@ def _tags(wanted: LeadFilter) -> list[str]:
 async def _tallied(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
     args = Arguments([actor.team_id])
     cells = _cells(wanted, args)
-    if actor.is_admin:
+    if actor.sees_all_leads:
         sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells}"
         return int(await tx.fetchval(sql, *args))
-    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
+    seen = _cell_seen_by(actor, args, args.add(actor.user_ids), "c")
     by_role = await _count_by_role_only(tx, actor, wanted)
-    sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells} AND {_cell_seen_by(users, offices, 'c')}"
+    sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells} AND {seen}"
     return int(await tx.fetchval(sql, *args)) + by_role
 
 
@@ -372,8 +375,9 @@ async def _count_by_role_only(tx: Transaction, actor: Actor, wanted: LeadFilter)
     """Count the leads they see through a role on the lead alone: few, and found from the role."""
     args = Arguments()
     found = [visible_leads(actor, args), *conditions(wanted, args)]
-    users, offices = args.add(actor.user_ids), args.add(actor.office_ids)
-    sql = f"""SELECT count(*) FROM lead l WHERE {" AND ".join(found)} AND NOT {_cell_seen_by(users, offices, "l")}
+    users = args.add(actor.user_ids)
+    otherwise = _cell_seen_by(actor, args, users, "l")
+    sql = f"""SELECT count(*) FROM lead l WHERE {" AND ".join(found)} AND {otherwise} IS NOT TRUE
        AND l.id IN (SELECT r.lead_id FROM lead_role r WHERE r.team_id = $1 AND r.member_id = ANY ({users}))"""
     return int(await tx.fetchval(sql, *args))
 

@@ -21,6 +21,7 @@ CELL: Final = (
     "stage_id",
     "source",
     "assigned_user_id",
+    "pond_id",
     "ownership_scope",
     "ownership_id",
     "is_hidden",

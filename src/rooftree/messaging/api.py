@@ -261,7 +261,7 @@ async def place(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
 
 
 def _check_admin(actor: Actor) -> None:
-    if not actor.is_admin:
+    if not actor.sees_all_leads:
         raise PermissionDenied("Only administrators see the tray.")
 
 

@@ -11,6 +11,7 @@ class Team(Struct, frozen=True):
     id: int
     name: str
     time_zone: str
+    details: bytes  #: JSON, the company's record in its wire form
     created_at: datetime
 
 
@@ -23,6 +24,8 @@ class Office(Struct, frozen=True):
     parent_id: int | None
     ancestor_ids: list[int]
     status: str  #: ACTIVE, PENDING, INACTIVE
+    details: bytes  #: JSON: phone, address and so on, in their wire form
+    allow_manage_sub: bool  #: whether its owner and admins manage the offices below it
     created_at: datetime
     updated_at: datetime
 
@@ -42,6 +45,9 @@ class Member(Struct, frozen=True):
     virtual_number: str | None
     time_zone: str | None
     invitor_user_id: int | None
+    profile_id: int | None  #: a permission profile of the team's own; None: what the role comes with
+    tag_ids: list[int]
+    details: bytes  #: JSON: work, photos and so on, in their wire form
     created_at: datetime
     updated_at: datetime
 

@@ -169,7 +169,7 @@ def _search(actor: Actor, word: str, span: tuple[int, int], *, is_team_view: boo
         raise InvalidParameter("endTime: must not be before startTime.")
     if until - since > longest:
         raise InvalidParameter(f"endTime: at most {longest // timedelta(hours=1)} hours after startTime.")
-    if is_team_view and not actor.is_admin:
+    if is_team_view and not actor.sees_all_leads:
         raise AccessAllTeamLeads
     return Search(_SEARCHED[word], since, until, is_team_view)
 

@@ -37,6 +37,9 @@ def actor_of(record: Mapping[str, Any] | None) -> Actor:
         user_ids=record["user_ids"],
         time_zone=record["time_zone"],
         key_id=record["key_id"],
+        profile=None if record["permissions"] is None else frozenset(record["permissions"]),
+        department_ids=record["department_ids"],
+        pond_ids=record["pond_ids"],
     )
 
 
