@@ -14,11 +14,12 @@ from rooftree.platform.database import Database
 
 
 async def _counted(make: Make, team_id: int) -> dict[tuple[Any, ...], int]:
+    places = ", ".join(str(place + 1) for place in range(len(store.CELL) + 1))
     rows = await make.rows(
         f"""SELECT t.tag, {", ".join(f"l.{name}" for name in store.CELL)}, count(*)
               FROM lead l, LATERAL (
                    SELECT '' AS tag UNION ALL SELECT e ->> 'tagName' FROM jsonb_array_elements(l.tags) e) t
-             WHERE l.team_id = $1 AND l.trashed_at IS NULL GROUP BY {", ".join(str(n) for n in range(1, len(store.CELL) + 2))}""",
+             WHERE l.team_id = $1 AND l.trashed_at IS NULL GROUP BY {places}""",
         team_id,
     )
     return {tuple(row)[:-1]: row[-1] for row in rows}
