@@ -32,7 +32,7 @@ async def rooms(settings: Settings, secret: bytes, blobs: BlobStore) -> AsyncGen
         rooftree.ai.jobs.Listener(settings, blobs) as listener,
     ):
         yield (
-            [*carrier.jobs, *recordings.jobs, *listener.jobs],
+            [*rooftree.leads.jobs.jobs(settings.phone_region), *carrier.jobs, *recordings.jobs, *listener.jobs],
             [*rooftree.leads.jobs.TIMERS, *carrier.timers],
         )
 

@@ -10,7 +10,7 @@ from tests.support.people import People, Person
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import InvalidParameter, Unavailable
 from rooftree.routing import actions, rules
-from rooftree.routing.actions import Assignment, Question
+from rooftree.routing.model import Assignment, Question
 from rooftree.team import actions as team
 
 
@@ -33,12 +33,12 @@ def company(people: People) -> Question:
 
 async def _assign(db: Database, people: People, question: Question | None = None) -> Assignment:
     async with db.transaction(people.olive.team_id) as tx:
-        return await actions.assign(tx, question or company(people))
+        return (await actions.assign(tx, question or company(people))).agent
 
 
 async def _preview(db: Database, people: People, question: Question | None = None) -> Assignment:
     async with db.reading(people.olive.team_id) as tx:
-        return await actions.preview(tx, question or company(people))
+        return (await actions.preview(tx, question or company(people))).agent
 
 
 async def _set_active(owner_db: Database, *members: Person, is_active: bool) -> None:
@@ -59,19 +59,23 @@ async def test_one_after_the_other_by_id(db: Database, people: People) -> None:
     assert [(await _assign(db, people)).member_id for _ in range(7)] == [*agents, *agents, agents[0]]
 
 
-async def test_a_turn_is_one_statement(db: Database, people: People) -> None:
+async def test_rules_are_one_statement_and_a_turn_another(db: Database, people: People) -> None:
     await _assign(db, people)
     async with db.transaction(people.olive.team_id) as tx:
         counted = Counted(tx)
         await actions.assign(counted, company(people))  # type: ignore[arg-type]
-    assert counted.statements == 1
+    assert counted.statements == 2
 
 
 async def test_what_the_logbook_keeps(db: Database, people: People) -> None:
     await _assign(db, people)
-    details = actions.reason_details(await _assign(db, people))
+    details = (await _assign(db, people)).details()
     agents = sorted([people.adam.id, people.ana.id, people.otto.id])
-    assert details == {
+    assert {key: value for key, value in details.items() if value} == {
+        "businessType": 1,
+        "roleId": -1,
+        "strategy": "ROUND_ROBIN",
+        "tried": [{"ruleId": 0, "name": "Default rule", "level": "company"}],
         "to": people.ana.id,
         "scope": "company",
         "turn": 1,
@@ -140,7 +144,7 @@ async def test_without_agents_the_caller_keeps_it_and_else_the_owner(
         question = Question(people.north, "TEAM", 0, caller_id)
         for found in (await _assign(db, people, question), await _preview(db, people, question)):
             assert (found.member_id, found.scope) == expected
-            assert (found.considered, found.turn) == ([], None)
+            assert (list(found.considered), found.turn) == ([], None)
     assert await _turns(db, people) == {}
 
 
@@ -185,7 +189,7 @@ async def test_a_rolled_back_turn_is_next_again(db: Database, people: People) ->
     first = await _assign(db, people)
     with pytest.raises(ZeroDivisionError):
         async with db.transaction(people.olive.team_id) as tx:
-            undone = await actions.assign(tx, company(people))
+            undone = (await actions.assign(tx, company(people))).agent
             raise ZeroDivisionError
     again = await _assign(db, people)
     assert again == undone
@@ -194,7 +198,7 @@ async def test_a_rolled_back_turn_is_next_again(db: Database, people: People) ->
 
 async def test_two_turns_in_one_transaction_are_two_agents(db: Database, people: People) -> None:
     async with db.transaction(people.olive.team_id) as tx:
-        got = [(await actions.assign(tx, company(people))).member_id for _ in range(6)]
+        got = [(await actions.assign(tx, company(people))).agent.member_id for _ in range(6)]
     assert sorted(got) == sorted([people.adam.id, people.ana.id, people.otto.id] * 2)
 
 
@@ -202,7 +206,7 @@ async def test_nobody_gets_a_second_turn_of_a_round_that_is_not_decided(db: Data
     await _assign(db, people)
     await _assign(db, people)
     async with db.transaction(people.olive.team_id) as tx:
-        last = await actions.assign(tx, company(people))
+        last = (await actions.assign(tx, company(people))).agent
         waiting = asyncio.create_task(_assign(db, people))
         await asyncio.sleep(0.1)
         assert not waiting.done(), "whether the round is over is not yet known"
@@ -214,7 +218,7 @@ async def test_who_waits_takes_the_turn_that_was_given_back(db: Database, people
     await _assign(db, people)
     with pytest.raises(ZeroDivisionError):
         async with db.transaction(people.olive.team_id) as tx:
-            last = await actions.assign(tx, company(people))
+            last = (await actions.assign(tx, company(people))).agent
             waiting = asyncio.create_task(_assign(db, people))
             await asyncio.sleep(0.05)
             raise ZeroDivisionError
@@ -237,5 +241,7 @@ async def test_companies_do_not_wait_for_each_other(db: Database, people: People
         for _ in range(3):
             await actions.assign(tx, company(people))
         async with db.transaction(people.stella.team_id) as other:
-            found = await asyncio.wait_for(actions.assign(other, Question(None, "TEAM", 0, people.stella.id)), 5)
+            found = (
+                await asyncio.wait_for(actions.assign(other, Question(None, "TEAM", 0, people.stella.id)), 5)
+            ).agent
     assert found.member_id == people.sid.id

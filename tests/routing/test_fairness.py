@@ -9,7 +9,7 @@ from tests.support.people import People
 
 from rooftree.platform.database import Database
 from rooftree.routing import actions
-from rooftree.routing.rules import Question
+from rooftree.routing.model import Question
 from rooftree.team import actions as team
 
 
@@ -30,7 +30,7 @@ async def _line(owner_db: Database, people: People, size: int) -> list[int]:
 async def _take(db: Database, people: People, *, pause: float = 0, is_undone: bool = False) -> int | None:
     try:
         async with db.transaction(people.olive.team_id) as tx:
-            got = await actions.assign(tx, Question(None, "TEAM", 0, people.olive.id))
+            got = (await actions.assign(tx, Question(None, "TEAM", 0, people.olive.id))).agent
             await asyncio.sleep(pause)
             if is_undone:
                 raise Undone

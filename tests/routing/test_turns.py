@@ -10,7 +10,7 @@ from tests.support.people import People
 
 from rooftree.platform.database import Database
 from rooftree.routing import actions, rules
-from rooftree.routing.rules import Question
+from rooftree.routing.model import Question
 from rooftree.team import actions as team
 
 
@@ -21,7 +21,7 @@ class Undone(Exception):
 async def _take(db: Database, people: People, *, is_undone: bool = False, pause: float = 0) -> int | None:
     try:
         async with db.transaction(people.olive.team_id) as tx:
-            got = await actions.assign(tx, Question(None, "TEAM", 0, people.olive.id))
+            got = (await actions.assign(tx, Question(None, "TEAM", 0, people.olive.id))).agent
             await asyncio.sleep(pause)
             if is_undone:
                 raise Undone
@@ -74,7 +74,7 @@ async def test_a_lead_is_never_without_an_agent(db: Database, owner_db: Database
         for person in (people.adam, people.ana, people.otto):
             await team.deactivate_member(tx, person.email)
     async with db.transaction(people.olive.team_id) as tx:
-        got = await actions.assign(tx, Question(None, "OFFICE", people.north, people.adam.id))
+        got = (await actions.assign(tx, Question(None, "OFFICE", people.north, people.adam.id))).agent
     assert (got.scope, got.member_id) == ("owner", people.olive.id)
 
 
@@ -82,7 +82,7 @@ async def test_an_office_without_agents_asks_the_company(db: Database, owner_db:
     async with owner_db.transaction(people.olive.team_id) as tx:
         await team.deactivate_member(tx, people.otto.email)
     async with db.transaction(people.olive.team_id) as tx:
-        got = await actions.assign(tx, Question(people.south, "TEAM", 0, people.olive.id))
+        got = (await actions.assign(tx, Question(people.south, "TEAM", 0, people.olive.id))).agent
     assert got.scope == "company"
     assert got.member_id in {people.adam.id, people.ana.id}
 

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rooftree.routing import rules
-from rooftree.routing.rules import COMPANY, Question
+from rooftree.routing.model import COMPANY, Book, Question
 
 LINES = st.sets(st.integers(1, 9), min_size=1).map(sorted)
 TURNS = st.dictionaries(st.integers(1, 9), st.integers(0, 1000))
+
+
+BOOK = Book("UTC", frozenset({5, 6}), [], {}, {})
 
 
 @pytest.mark.parametrize(
@@ -24,12 +27,17 @@ TURNS = st.dictionaries(st.integers(1, 9), st.integers(0, 1000))
         (6, "TEAM", 1, [6, COMPANY]),
     ],
 )
-def test_which_lines_are_tried(group_id: int | None, scope: str, owner_id: int, lines: list[int]) -> None:
-    assert rules.scopes(Question(group_id, scope, owner_id, caller_id=2)) == lines
+def test_whose_rules_are_tried(group_id: int | None, scope: str, owner_id: int, lines: list[int]) -> None:
+    assert rules.levels(BOOK, Question(group_id, scope, owner_id, caller_id=2)) == lines
+
+
+def test_an_office_of_nobody_has_no_rules() -> None:
+    with pytest.raises(LookupError):
+        rules.levels(BOOK, Question(7, "TEAM", 1, caller_id=2))
 
 
 def test_lines_keep_their_turns_apart() -> None:
-    assert (rules.scope_name(COMPANY), rules.scope_name(5)) == ("company", "office:5")
+    assert (rules.level_name(COMPANY), rules.level_name(5)) == ("company", "office:5")
 
 
 @given(LINES, TURNS)
@@ -63,14 +71,20 @@ def test_nobody_is_flooded_however_people_come_and_go(periods: list[tuple[list[i
 
 
 @pytest.mark.parametrize(
-    ("scope", "count", "text"),
+    ("level", "count", "text"),
     [
-        ("company", 5, "Round robin over 5 active agents of the company: it was Ana's turn."),
-        ("office:7", 2, "Round robin over 2 active agents of the office: it was Ana's turn."),
-        ("company", 1, "Round robin over the only active agent of the company: it was Ana's turn."),
-        ("caller", 0, "No agent is active in the company: the lead stays with Ana, who brought it in."),
-        ("owner", 0, "No agent is active in the company: the lead goes to its owner, Ana."),
+        (COMPANY, 5, "Round robin over 5 active agents of the company: it was Ana's turn."),
+        (7, 2, "Round robin over 2 active agents of the office: it was Ana's turn."),
+        (COMPANY, 1, "Round robin over the only active agent of the company: it was Ana's turn."),
     ],
 )
-def test_the_reason_reads_well(scope: str, count: int, text: str) -> None:
-    assert rules.reason(scope, count, "Ana") == text
+def test_the_reason_reads_well(level: int, count: int, text: str) -> None:
+    proposal = rules.Proposal(rules.default_rule(None), level, "", [(one, 1) for one in range(count)], [])
+    assert rules.turn_reason(proposal, "Ana") == text
+
+
+def test_the_reason_of_a_lead_that_nobody_could_take() -> None:
+    kept = "No agent is active in the company: the lead stays with Ana, who brought it in."
+    assert rules.fallback_reason("caller", "Ana", has_agents=False) == kept
+    given = "No agent can take it at this moment: the lead goes to its owner, Ana."
+    assert rules.fallback_reason("owner", "Ana", has_agents=True) == given

@@ -10,9 +10,9 @@ from msgspec import Struct, structs
 
 from rooftree.cli.running import console
 from rooftree.leads import fields
-from rooftree.leads.actions import UNSET_COLUMNS, ensure_words
+from rooftree.leads.actions import ensure_words
 from rooftree.leads.bulk import load_leads
-from rooftree.leads.model import Lead, Tag
+from rooftree.leads.model import UNSET_COLUMNS, Lead, Tag
 from rooftree.leads.queries import stages
 from rooftree.leads.wire import LeadInquiry, LeadProperty, tag_response
 from rooftree.platform import clock, ids

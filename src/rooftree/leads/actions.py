@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from rooftree.leads import fields, queries, rules, store
+from rooftree.leads import fields, handover, queries, rules, store
 from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadPropertyNotExist
 from rooftree.leads.messages import email_by_itself
-from rooftree.leads.model import CustomField, Lead, Stage, Tag
+from rooftree.leads.model import UNSET_COLUMNS, CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
 from rooftree.leads.wire import (
     CustomAttribute,
@@ -33,6 +33,8 @@ from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter
 from rooftree.routing import actions as routing
+from rooftree.routing import queries as offers
+from rooftree.team import queries as team
 from rooftree.timeline import kinds
 from rooftree.timeline.actions import Audience, Entry, record
 from rooftree.transactions import actions as transactions
@@ -73,46 +75,44 @@ async def create_lead(
     new_id = lead_id or words.ids[0]
     row |= await _words(tx, actor, request, row, words, new_id, tags)
     row |= _documents(request, row, words, new_id, now, None)
-    assignment = None if assigned_id else await _routed(tx, actor, request, scope, owner_id)
     row |= {
         "team_id": actor.team_id,
         "id": new_id,
         "phone_statuses": [2] * len(row.get("phones", ())),
-        "assigned_user_id": assignment.member_id if assignment else assigned_id,
-        "assigned_at": now,
+        "assigned_user_id": assigned_id,
+        "assigned_at": now if assigned_id else None,
         "ownership_scope": scope,
         "ownership_id": owner_id,
         "created_by": actor.member_id,
         "created_at": now,
         "updated_at": now,
     }
-    lead = Lead(**UNSET_COLUMNS | row)
-    await store.insert_lead(tx, lead, region)
+    lead, assignments = await _given_to_people(tx, actor, Lead(**UNSET_COLUMNS | row), request, region)
+    is_on_offer = await handover.put_on_offer(tx, lead, assignments.agent) if assignments else False
     entries = [
         Entry(kinds.LEAD_CREATED, lead.id, _creation_details(lead, words), happened_at=now),
-        _first_assignment(lead, assignment, now),
+        *_first_assignments(lead, assignments),
         *await _first_conversation(tx, actor, request, lead),
-        *await _first_messages(tx, request, lead),
+        *await _first_messages(tx, request, lead, is_agent_told=is_on_offer),
     ]
     await record(tx, actor, entries, audience=audience(lead))
     return lead
 
 
-async def _routed(tx: Transaction, actor: Actor, request: LeadRequest, scope: str, owner_id: int) -> routing.Assignment:
+async def _given_to_people(
+    tx: Transaction, actor: Actor, lead: Lead, request: LeadRequest, region: str
+) -> tuple[Lead, routing.Routed | None]:
+    """Store a new lead with its people: those whom the rules choose, unless its agent was named."""
+    if lead.assigned_user_id is not None:
+        await store.insert_lead(tx, lead, region)
+        return lead, None
     group_id = fields.id_of("assignGroupId", request.assign_group_id)
-    return await routing.assign(tx, routing.Question(group_id, scope, owner_id, actor.member_id))
-
-
-#: A lead of which nothing is known yet.
-UNSET_COLUMNS: Final[dict[str, Any]] = {
-    **dict.fromkeys(Lead.__struct_fields__),
-    **{name: [] for name in ("emails", "phones", "phone_statuses", "lead_types", "segments")},
-    **dict.fromkeys(("tags", "properties", "family_members", "custom_attributes", "role_assignees"), b"[]"),
-    **dict.fromkeys(
-        ("is_hidden", "is_contacted", "cannot_text", "cannot_call", "cannot_email", "is_unsubscribed"), False
-    ),
-    "source_id": -1,
-}
+    routed = await routing.assign(tx, handover.question_about(lead, actor.member_id, group_id))
+    lead, pairs = await handover.people_of(tx, lead, routed)
+    await store.insert_lead(tx, lead, region)
+    if pairs:
+        await store.replace_roles(tx, lead, pairs)
+    return lead, routed
 
 
 def audience(lead: Lead, *, formerly: Sequence[int] = ()) -> Audience:
@@ -283,10 +283,11 @@ def _creation_details(lead: Lead, words: Words) -> dict[str, Any]:
     return details
 
 
-def _first_assignment(lead: Lead, assignment: routing.Assignment | None, now: datetime) -> Entry:
-    if assignment:
-        return Entry(kinds.LEAD_ROUTED, lead.id, routing.reason_details(assignment), happened_at=now)
-    return Entry(kinds.LEAD_ASSIGNED, lead.id, {"from": None, "to": lead.assigned_user_id}, happened_at=now)
+def _first_assignments(lead: Lead, routed: routing.Routed | None) -> list[Entry]:
+    if routed:
+        return handover.routed_entries(lead, [routed.agent, *routed.others])
+    details = {"from": None, "to": lead.assigned_user_id}
+    return [Entry(kinds.LEAD_ASSIGNED, lead.id, details, happened_at=lead.created_at)]
 
 
 async def _first_conversation(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> list[Entry]:
@@ -298,10 +299,10 @@ async def _first_conversation(tx: Transaction, actor: Actor, request: LeadReques
     return entries
 
 
-async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead) -> list[Entry]:
+async def _first_messages(tx: Transaction, request: LeadRequest, lead: Lead, *, is_agent_told: bool) -> list[Entry]:
     """Queue the welcome e-mail, where consent allows, and the alert to the agent. contract: S4-78, S4-79, S4-131."""
     name = rules.full_name(lead.first_name, lead.last_name)
-    if request.lead_alert and lead.assigned_user_id:
+    if request.lead_alert and lead.assigned_user_id and not is_agent_told:
         await messaging.notify_agent(
             tx,
             lead_id=lead.id,
@@ -388,6 +389,7 @@ async def _store_changes(
     changes = rules.changed(asdict(old), row)
     if not _meaningful(changes):
         return old
+    await handover.settle(tx, old, changes)
     changes["updated_at"] = now
     new = replace(old, **changes)
     await store.update_lead(tx, old, new, changes, region)
@@ -502,6 +504,47 @@ async def set_consent(
     wished = {"cannot_text": cannot_text, "is_unsubscribed": is_unsubscribed}
     row = {name: value for name, value in wished.items() if value is not None}
     return await _store_changes(tx, actor, old, row, clock.now(), region)
+
+
+async def claim_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, region: str) -> Lead:
+    """Give a lead to the first who claims it: out of a pond, out of a blast, or for good when it was theirs already.
+
+    Ours: POST /rooftree/v1/leads/{leadId}/claim. Writes: lead, lead_tally, routing_offer, timeline_entry,
+    announcement (2). Raises: LeadNotExist (20006), LeadTaken (409, 900409).
+    """
+    old, offer = await handover.may_claim(tx, actor, lead_id)
+    member = await team.find_member(tx, actor.member_id)
+    name = member.first_name if member else ""
+    await routing.end_offer(tx, old.id, "claimed", actor.member_id)
+    await record(tx, actor, [handover.claim_entry(old, name, actor.member_id, offer)], audience=audience(old))
+    now = clock.now()
+    row = {"assigned_user_id": actor.member_id, "assigned_at": now, "pond_id": None}
+    return await _store_changes(tx, actor, old, row, now, region)
+
+
+async def pass_on(tx: Transaction, lead_id: int, offer_id: int, *, region: str) -> None:
+    """Let a lead that nobody touched or claimed in time move on, by the rules. Again for the same offer: nothing.
+
+    Writes: lead, lead_tally, routing_offer, routing_turn, timeline_entry, announcement (2), message, job.
+    """
+    old = await queries.locked_lead(tx, lead_id)
+    offer = await offers.open_offer(tx, lead_id)
+    if old is None or offer is None or offer.id != offer_id:
+        return
+    if old.trashed_at or await offers.is_touched(tx, lead_id, offer.created_at):
+        await routing.end_offer(tx, lead_id, "ended" if old.trashed_at else "touched")
+        return
+    await routing.end_offer(tx, lead_id, "passed")
+    question = handover.question_about(old, old.created_by or 0, before=offer)
+    chosen = await routing.assign_again(tx, question)
+    now = clock.now()
+    row = {"assigned_user_id": chosen.member_id, "assigned_at": now, "pond_id": chosen.pond_id}
+    if chosen.member_id is None:
+        row["assigned_at"] = None
+    new = await _store_changes(tx, None, old, row, now, region)
+    entries = handover.routed_entries(replace(new, updated_at=now), [chosen])
+    await record(tx, None, entries, audience=audience(new))
+    await handover.put_on_offer(tx, new, chosen, offer)
 
 
 async def trash_lead(tx: Transaction, actor: Actor, lead_id: int | None, reason: str, *, region: str) -> Lead:

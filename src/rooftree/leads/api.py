@@ -10,6 +10,7 @@ from rooftree.leads.assignment import assign_lead
 from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
 from rooftree.leads.fields import id_of, ownership
 from rooftree.leads.filters import parse_filter, parse_order, parse_page
+from rooftree.leads.handover import chosen_people, imagined_lead, question_about
 from rooftree.leads.wire import (
     AnyAssignment,
     CustomAttribute,
@@ -30,7 +31,6 @@ from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query, body_of
 from rooftree.platform.pages import metadata
 from rooftree.routing import actions as routing
-from rooftree.team import queries as team
 
 
 def _region(request: AnyRequest) -> str:
@@ -133,23 +133,15 @@ async def preview_assignee(request: AnyRequest, tx: Tx, actor: Caller) -> Respon
         raise ParamFirstNameFill
     if not (body.email or "").strip():
         raise ParamEmailMustFill
-    scope, owner_id = ownership(body, actor.team_id) or ("PERSONAL", actor.member_id)
+    lead = imagined_lead(body, actor, ownership(body, actor.team_id) or ("PERSONAL", actor.member_id))
     group_id = id_of("assignGroupId", body.assign_group_id)
-    chosen = await routing.preview(tx, routing.Question(group_id, scope, owner_id, actor.member_id))
-    member = await team.find_member(tx, chosen.member_id)
-    if member is None:
+    routed = await routing.preview(tx, question_about(lead, actor.member_id, group_id))
+    people = await chosen_people(tx, [routed.agent, *routed.others])
+    if not people:
         return answer([])
     known_id = await queries.newest_with_email(tx, actor, body.email or "")
-    role = {
-        "agentFullName": f"{member.first_name} {member.last_name}".strip(),
-        "roleId": 0,
-        "role": "Agent",
-        "assigneeId": member.id,
-        "assignee": member.email,
-        "permissionProfileName": team.profile_name(member),
-    }
     names = {"firstName": (body.first_name or "").strip(), "lastName": body.last_name or None}
-    return answer([{"leadId": known_id, "leadUserId": known_id, **names, "customRoleAssignees": [role]}])
+    return answer([{"leadId": known_id, "leadUserId": known_id, **names, "customRoleAssignees": people}])
 
 
 @get("/v1.0/teamFeatures/listTag")

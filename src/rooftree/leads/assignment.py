@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rooftree.leads import fields, queries, rules, store
+from rooftree.leads import fields, handover, queries, rules, store
 from rooftree.leads.actions import audience
 from rooftree.leads.model import Lead
 from rooftree.leads.wire import RoleAssignment
@@ -60,6 +60,7 @@ async def assign_lead(
     changes["updated_at"] = now = clock.now()
     if "assigned_user_id" in changes:
         changes["assigned_at"] = now
+    await handover.settle(tx, old, changes)
     new = replace(old, **changes)
     await store.update_lead(tx, old, new, changes, region)
     await store.replace_roles(tx, new, after)

@@ -59,3 +59,12 @@ class AttributeTypeEmpty(ApiError):
     code = 900019
     name = "ATTRIBUTE_TYPE_EMPTY"
     text = "attributeType: is required."
+
+
+class LeadTaken(ApiError):
+    """A lead that somebody else claimed first."""
+
+    status = 409
+    code = 900409
+    name = "CONFLICT"
+    text = "Somebody else claimed the lead first."

@@ -1,10 +1,11 @@
-"""Housekeeping of leads: adding up the tally."""
+"""What leads need between requests: moving on when nobody touched them, and adding up the tally."""
 
 from typing import Final
 
-from rooftree.leads import store
+from rooftree.leads import actions, store
+from rooftree.leads.handover import MOVING_ON
 from rooftree.platform.database import Database
-from rooftree.platform.jobs import Timer
+from rooftree.platform.jobs import Job, Timer
 
 #: A team's tally is added up when this many rows, or half as many again as its cells, have come since.
 ROWS_BEFORE_COMPACTION: Final = 500
@@ -26,6 +27,16 @@ class TallyCompaction:
             if row["amount"] > floor + max(ROWS_BEFORE_COMPACTION, floor // 2):
                 async with owner.transaction(row["team_id"]) as tx:
                     self._floors[row["team_id"]] = await store.compact_tally(tx)
+
+
+def jobs(region: str) -> list[Job]:
+    """Return the jobs of leads. `region` (e.g. US) completes phone numbers."""
+
+    async def pass_on(database: Database, team_id: int, *, lead_id: int, offer_id: int) -> None:
+        async with database.transaction(team_id) as tx:
+            await actions.pass_on(tx, lead_id, offer_id, region=region)
+
+    return [Job(MOVING_ON, pass_on)]
 
 
 TIMERS: Final = [Timer("compact the tally of leads", every_seconds=2, handler=TallyCompaction())]

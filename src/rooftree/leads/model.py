@@ -1,7 +1,7 @@
 """Rows: what is stored. A row's fields are its table's columns, in any order."""
 
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -68,6 +68,18 @@ class Lead(Struct, frozen=True):
     created_by: int | None
     created_at: datetime
     updated_at: datetime
+
+
+#: A lead of which nothing is known yet.
+UNSET_COLUMNS: Final[dict[str, Any]] = {
+    **dict.fromkeys(Lead.__struct_fields__),
+    **{name: [] for name in ("emails", "phones", "phone_statuses", "lead_types", "segments")},
+    **dict.fromkeys(("tags", "properties", "family_members", "custom_attributes", "role_assignees"), b"[]"),
+    **dict.fromkeys(
+        ("is_hidden", "is_contacted", "cannot_text", "cannot_call", "cannot_email", "is_unsubscribed"), False
+    ),
+    "source_id": -1,
+}
 
 
 class LeadView(Struct, frozen=True):

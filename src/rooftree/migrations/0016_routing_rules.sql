@@ -77,6 +77,7 @@ CREATE TABLE routing_offer (
     strategy      smallint NOT NULL,
     member_ids    bigint[] NOT NULL,                       -- who may claim it
     tried_ids     bigint[] NOT NULL DEFAULT '{}',          -- who had it before and did not touch it
+    spent_rule_ids bigint[] NOT NULL DEFAULT '{}',           -- blasts that nobody claimed
     status        text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'touched', 'claimed', 'passed', 'ended')),
     due_at        timestamptz NOT NULL,
     claimed_by    bigint,

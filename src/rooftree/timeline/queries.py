@@ -139,6 +139,20 @@ async def system_log(
     return [LoggedChange(TimelineEntry(*tuple(row)[:width]), *tuple(row)[width:]) for row in rows]
 
 
+async def entries_of_kind(tx: Transaction, lead_id: int, kind: str, *, limit: int) -> list[TimelineEntry]:
+    """Return the newest entries of a system kind on a lead, newest first."""
+    rows = await tx.fetch(
+        f"""SELECT {columns(TimelineEntry)} FROM timeline_entry
+             WHERE team_id = $1 AND lead_id = $2 AND channel IS NULL AND kind NOT LIKE 'site\\_%' AND kind = $3
+             ORDER BY happened_at DESC, id DESC LIMIT $4""",
+        tx.team_id,
+        lead_id,
+        kind,
+        limit,
+    )
+    return [TimelineEntry(*row) for row in rows]
+
+
 class Place(Struct, frozen=True, array_like=True):
     """The last entry that was shown of a lead's whole history."""
 

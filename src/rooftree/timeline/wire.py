@@ -4,7 +4,7 @@ from datetime import tzinfo
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.reading import Int32, Int64
@@ -298,11 +298,23 @@ _OTHER, _AGENT, _LEAD = 0, 1, 2
 _REFERENCES: Final = ("noteId", "transactionId", "toStageId", "logId")
 
 
+#: How the rules came to a choice: long, and answered by an operation of its own.
+_UNTOLD: Final = ("tried", "skipped", "considered")
+
+
+def _told(entry: TimelineEntry) -> dict[str, Any]:
+    """Return an entry's details as readers of the timeline see them."""
+    content: dict[str, Any] = msgspec.json.decode(entry.details)
+    if entry.kind == kinds.LEAD_ROUTED:
+        return {key: value for key, value in content.items() if key not in _UNTOLD}
+    return content
+
+
 def system_log_response(change: LoggedChange, first_name: str, last_name: str | None) -> dict[str, Any]:
     """Return an entry of the system log: from who did it, to the lead of that name. contract: SystemLogResponse"""
     entry = change.entry
     kind = KINDS[entry.kind]
-    content: dict[str, Any] = msgspec.json.decode(entry.details)
+    content = _told(entry)
     references = [content[key] for key in _REFERENCES if isinstance(content.get(key), int)]
     return {
         "id": str(entry.id),
@@ -345,5 +357,5 @@ def happening(entry: TimelineEntry, names: dict[int, str]) -> dict[str, Any]:
         "isPinned": entry.is_pinned,
         "deletedAt": iso_millis(entry.deleted_at),
         "deletedBy": entry.deleted_by,
-        "details": Raw(entry.details),
+        "details": _told(entry),
     }
