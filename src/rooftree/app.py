@@ -16,6 +16,7 @@ import rooftree.leads.api
 import rooftree.manual_logs.api
 import rooftree.messaging.api
 import rooftree.notes.api
+import rooftree.routing.api
 import rooftree.team.api
 import rooftree.timeline.api
 import rooftree.transactions.api
@@ -39,6 +40,7 @@ from rooftree.platform.settings import Settings
 ROUTES: Final = [
     *rooftree.team.api.ROUTES,
     *rooftree.leads.api.ROUTES,
+    *rooftree.routing.api.ROUTES,
     *rooftree.timeline.api.ROUTES,
     *rooftree.notes.api.ROUTES,
     *rooftree.manual_logs.api.ROUTES,

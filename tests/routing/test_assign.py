@@ -9,7 +9,7 @@ from tests.support.people import People, Person
 
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import InvalidParameter, Unavailable
-from rooftree.routing import actions, rules
+from rooftree.routing import actions, lines, rules
 from rooftree.routing.model import Assignment, Question
 from rooftree.team import actions as team
 
@@ -75,7 +75,9 @@ async def test_what_the_logbook_keeps(db: Database, people: People) -> None:
         "businessType": 1,
         "roleId": -1,
         "strategy": "ROUND_ROBIN",
-        "tried": [{"ruleId": 0, "name": "Default rule", "level": "company"}],
+        "tried": [
+            {"ruleId": 0, "name": "Default rule", "level": "company", "failed": "", "wanted": "", "had": ""}
+        ],
         "to": people.ana.id,
         "scope": "company",
         "turn": 1,
@@ -227,7 +229,7 @@ async def test_who_waits_takes_the_turn_that_was_given_back(db: Database, people
 
 async def test_waiting_ends(db: Database, owner_db: Database, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     await _set_active(owner_db, people.ana, people.otto, is_active=False)
-    monkeypatch.setattr(actions, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(lines, "LONGEST_WAIT_SECONDS", 0.05)
     await _assign(db, people)
     async with db.transaction(people.olive.team_id) as tx:
         await actions.assign(tx, company(people))

@@ -13,6 +13,8 @@ CONTRACT = Path(__file__).parents[2] / "contract"
 GENERAL = {400, 401, 404, 405, 413, 429, 500, 501, 503}
 #: Operations that leave out what does not apply. contract: behaviour.md 4
 LEAVING_OUT = {"/v2.0/leads/{leadId}/activities", "/v2.0/communication/call/{communicationId}"}
+#: Printed as one object, an array where there are several. contract: behaviour.md 11
+ONE_OR_MORE = {"memberWeights"}
 ERROR_KEYS = {"code", "message", "errorCode", "errorMsg", "name"}
 
 
@@ -93,7 +95,8 @@ def _lenient(schema: dict[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in schema.items() if key in {"type", "enum", "required", "minimum", "maximum"}}
     if "properties" in schema:
         found["properties"] = {
-            name: {"anyOf": [{"type": "null"}, _lenient(value)]} for name, value in schema["properties"].items()
+            name: {} if name in ONE_OR_MORE else {"anyOf": [{"type": "null"}, _lenient(value)]}
+            for name, value in schema["properties"].items()
         }
     if "items" in schema:
         found["items"] = _lenient(schema["items"])

@@ -11,6 +11,7 @@ from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
 from rooftree.leads.fields import id_of, ownership
 from rooftree.leads.filters import parse_filter, parse_order, parse_page
 from rooftree.leads.handover import chosen_people, imagined_lead, question_about
+from rooftree.leads.reasons import RehearsalRequest, rehearse, routing_of
 from rooftree.leads.wire import (
     AnyAssignment,
     CustomAttribute,
@@ -193,6 +194,26 @@ async def list_duplicates(request: AnyRequest, tx: Tx, actor: Caller) -> Respons
     return answer({"duplicates": [{"leadId": other_id, "matches": matches} for other_id, matches in found.items()]})
 
 
+@post("/rooftree/v1/leads/{leadId:str}/claim", status_code=200)
+async def claim_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
+    """Take a lead that is on offer to the caller, or lies in a pond they draw from; the first gets it. Ours."""
+    lead = await actions.claim_lead(tx, actor, Query(request).path_id("leadId"), region=_region(request))
+    return answer({"leadId": lead.id})
+
+
+@get("/rooftree/v1/leads/{leadId:str}/routing")
+async def get_routing(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
+    """Return why a lead went where it went. Ours."""
+    return answer(await routing_of(tx, actor, Query(request).path_id("leadId")))
+
+
+@post("/rooftree/v1/routing/rehearse", status_code=200)
+async def rehearse_rules(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
+    """Say where draft rules would have sent the last leads; stores nothing. Ours."""
+    body = await body_of(request, RehearsalRequest, default=RehearsalRequest())
+    return answer(await rehearse(tx, actor, body))
+
+
 ROUTES: Final[list[HTTPRouteHandler]] = [
     add_lead,
     list_leads,
@@ -209,4 +230,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     list_lead_pipelines,
     restore_lead,
     list_duplicates,
+    claim_lead,
+    get_routing,
+    rehearse_rules,
 ]

@@ -110,6 +110,18 @@ async def seen_lead(
     return Lead(*record)
 
 
+async def newest_leads(tx: Transaction, actor: Actor, limit: int) -> list[Lead]:
+    """Return the leads that came in last and that they may see, newest first."""
+    args = Arguments()
+    seen = visible_leads(actor, args)
+    rows = await tx.fetch(
+        f"""SELECT {columns(Lead, "l")} FROM lead l WHERE {seen}
+             ORDER BY l.created_at DESC, l.id DESC LIMIT {args.add(limit)}""",
+        *args,
+    )
+    return [Lead(*row) for row in rows]
+
+
 async def has_lead(tx: Transaction, lead_id: int | None) -> bool:
     """Whether the team has such a lead outside the trash, visible to the caller or not."""
     # sees all: for the operations that say "forbidden" where others say "not there"

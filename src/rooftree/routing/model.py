@@ -69,7 +69,7 @@ class Question(Struct, frozen=True):
     spent_rule_ids: Sequence[int] = ()  #: blasts that nobody claimed
 
 
-class Criteria(Struct, frozen=True, rename="camel", omit_defaults=True):
+class Criteria(Struct, frozen=True, rename="camel"):
     """What a rule asks of a lead; what is empty asks nothing. Lists and comma-separated texts: one of them."""
 
     source_names: list[str] = []
@@ -146,7 +146,7 @@ class Book(Struct, frozen=True):
     ponds: dict[int, str]  #: names of those that are open
 
 
-class Tried(Struct, frozen=True, rename="camel", omit_defaults=True):
+class Tried(Struct, frozen=True, rename="camel"):
     """A rule that was tried, and what stood against it."""
 
     rule_id: int

@@ -66,7 +66,8 @@ async def counted(tx: Transaction, seats: Book, day: date, since: datetime) -> B
 
 
 #: Leads by routing on a day; before the first of the day was counted, those that they were given by anybody.
-FIRST_LOAD: Final = """(SELECT count(*)::integer FROM lead l  -- sees all: counts
+# sees all: a number, by which nobody learns of a lead
+FIRST_LOAD: Final = """(SELECT count(*)::integer FROM lead l
        WHERE l.team_id = $1 AND l.assigned_at >= $4 AND l.assigned_user_id = m.id AND l.trashed_at IS NULL)"""
 _TODAY: Final = f"""coalesce((SELECT d.leads FROM routing_load d
                                WHERE d.team_id = $1 AND d.member_id = m.id AND d.day = $3), {FIRST_LOAD})"""
@@ -90,19 +91,6 @@ async def turns_of(tx: Transaction, scope: str) -> dict[tuple[int, int], int]:
     return {(row["member_id"], row["slot"]): row["turns"] for row in rows}
 
 
-async def fallback(tx: Transaction, caller_id: int) -> tuple[str, int, str]:
-    """Return who takes a lead when nobody else can: the active caller, else the owner of the team; and their name."""
-    row = await tx.fetchrow(
-        """SELECT id, first_name FROM member WHERE team_id = $1 AND (id = $2 AND status = 'active' OR role = 'owner')
-            ORDER BY (id = $2) DESC LIMIT 1""",
-        tx.team_id,
-        caller_id,
-    )
-    if row is None:
-        raise LookupError("a team always has an owner")
-    return ("caller" if row["id"] == caller_id else "owner"), row["id"], row["first_name"]
-
-
 async def find_rule(tx: Transaction, rule_id: int | None) -> Rule | None:
     """Return a rule of the team, locked until the transaction ends."""
     sql = f"SELECT {_RULE} FROM routing_rule r WHERE r.team_id = $1 AND r.id = $2 FOR UPDATE"
@@ -115,7 +103,7 @@ async def list_rules(tx: Transaction, business_type: int | None, role_id: int | 
     rows = await tx.fetch(
         f"""SELECT {_RULE} FROM routing_rule r
              WHERE r.team_id = $1 AND ($2::smallint IS NULL OR r.business_type = $2)
-               AND ($3::integer IS NULL OR r.role_id = $3)
+               AND ($3::bigint IS NULL OR r.role_id = $3)
              ORDER BY r.business_type, r.role_id, r.office_id NULLS FIRST, r.is_supplement, r.position, r.id""",
         tx.team_id,
         business_type,
@@ -145,6 +133,12 @@ async def availability(tx: Transaction, member_id: int) -> Availability | None:
         member_id,
     )
     return Availability(*row) if row else None
+
+
+async def availabilities(tx: Transaction) -> dict[int, Availability]:
+    """Return the limits and absences of all who have any, by member."""
+    rows = await tx.fetch(f"SELECT {columns(Availability)} FROM routing_member WHERE team_id = $1", tx.team_id)
+    return {row["member_id"]: Availability(*row) for row in rows}
 
 
 async def open_offer(tx: Transaction, lead_id: int) -> Offer | None:

@@ -236,12 +236,17 @@ def proposals(
             miss = None if rule.is_supplement else why_not(rule, question, at, book.time_zone)
             if rule.id in question.spent_rule_ids:
                 miss = Miss("claim", "somebody who claims it in time", "nobody")
-            name, where = rule.name or ("Default rule" if rule.is_supplement else "Rule"), level_name(level)
+            name, where = rule_name(rule), level_name(level)
             if miss:
                 tried.append(Tried(rule.id, name, where, miss.condition, miss.wanted, miss.had))
                 continue
             tried.append(Tried(rule.id, name, where))
             yield _proposal(book, rule, level, question, at)
+
+
+def rule_name(rule: Rule) -> str:
+    """Return what a rule is called in explanations."""
+    return rule.name or ("Default rule" if rule.is_supplement else f"Rule {rule.id}")
 
 
 def rules_of(book: Book, business_type: int, role_id: int, level: int) -> list[Rule]:
@@ -287,17 +292,23 @@ def default_rule(office_id: int | None, business_type: int = AGENT_LEAD, role_id
     )
 
 
-def _proposal(book: Book, rule: Rule, level: int, question: Question, at: datetime) -> Proposal:
-    named: list[tuple[int, int]] = weights_of(rule.weights)
-    everybody = [
+def whole_line(book: Book, rule: Rule) -> list[tuple[int, int]]:
+    """Return who stands in a rule's line, free or not, with their weights, by id."""
+    if named := weights_of(rule.weights):
+        return sorted(named)
+    role, office_id = _LINE_ROLE[rule.business_type], rule.office_id
+    return sorted(
         (seat.id, 1)
         for seat in book.seats.values()
-        if seat.role == _LINE_ROLE[rule.business_type] and (level == COMPANY or level in seat.office_ids)
-    ]
+        if seat.role == role and (office_id is None or office_id in seat.office_ids)
+    )
+
+
+def _proposal(book: Book, rule: Rule, level: int, question: Question, at: datetime) -> Proposal:
     today = at.astimezone(ZoneInfo(book.time_zone))
     line: list[tuple[int, int]] = []
     skipped: list[Skipped] = []
-    for member_id, weight in sorted(named or everybody):
+    for member_id, weight in whole_line(book, rule):
         seat = book.seats.get(member_id)
         if seat is None:
             skipped.append(Skipped(member_id, "", "is not active"))
@@ -305,7 +316,7 @@ def _proposal(book: Book, rule: Rule, level: int, question: Question, at: dateti
             skipped.append(Skipped(member_id, seat.name, why))
         elif weight > 0:
             line.append((member_id, weight))
-    scope = level_name(level) if rule.is_supplement and not named else f"rule:{rule.id}"
+    scope = level_name(level) if rule.is_supplement and not weights_of(rule.weights) else f"rule:{rule.id}"
     if rule.is_supplement and rule.business_type != AGENT_LEAD:
         scope = f"rule:{rule.id}"
     return Proposal(rule, level, scope, line, skipped)
@@ -331,10 +342,27 @@ def why_skipped(seat: Seat, tried_ids: Collection[int], now: datetime) -> str | 
         if first <= now.date() <= last:
             return f"on vacation until {last}"
     if seat.daily_cap is not None and seat.today >= seat.daily_cap:
-        return f"reached the limit of {seat.daily_cap} leads a day"
+        return day_is_full(seat)
     if seat.open_cap is not None and seat.open >= seat.open_cap:
-        return f"reached the limit of {seat.open_cap} open leads"
+        return hands_are_full(seat)
     return None
+
+
+def day_is_full(seat: Seat) -> str:
+    """Return that somebody has their leads of a day."""
+    return f"reached the limit of {seat.daily_cap} leads a day"
+
+
+def hands_are_full(seat: Seat) -> str:
+    """Return that somebody has as many open leads as they take."""
+    return f"reached the limit of {seat.open_cap} open leads"
+
+
+def fallback(book: Book, caller_id: int) -> tuple[str, Seat]:
+    """Return who takes a lead when nobody else can: the active caller, else the owner of the team."""
+    if caller_id in book.seats:
+        return "caller", book.seats[caller_id]
+    return "owner", next(seat for seat in book.seats.values() if seat.role == "owner")
 
 
 # --- turns -----------------------------------------------------------------------------------------------------------

@@ -58,3 +58,50 @@ class CustomRole(Struct, frozen=True):
     team_id: int
     id: int
     name: str
+
+
+class PermissionProfile(Struct, frozen=True):
+    """A name and a set of permissions that the team made; the built-in ones come with the roles."""
+
+    team_id: int
+    id: int
+    name: str
+    permissions: list[str]
+    created_at: datetime
+
+
+class MemberTag(Struct, frozen=True):
+    """A tag that members can carry."""
+
+    team_id: int
+    id: int
+    name: str
+    created_at: datetime
+
+
+class Vendor(Struct, frozen=True):
+    """Somebody the team works with: a title company, a lender, a photographer."""
+
+    team_id: int
+    id: int
+    member_id: int | None  #: set when they are a member too
+    first_name: str
+    last_name: str
+    role_name: str
+    details: bytes  #: JSON: phone, e-mail, company, in their wire form
+    created_at: datetime
+    updated_at: datetime
+
+
+class LeadPond(Struct, frozen=True):
+    """Leads that belong to no agent yet, for several to draw from."""
+
+    team_id: int
+    id: int
+    name: str
+    owner_id: int
+    office_id: int | None  #: None: the company's
+    agent_ids: list[int]
+    is_enabled: bool
+    created_at: datetime
+    updated_at: datetime

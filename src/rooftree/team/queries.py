@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rooftree.platform.actor import MANAGE_LEAD_DISTRIBUTION, Actor
 from rooftree.platform.database import Arguments, Database, Transaction, columns
 from rooftree.team import rules
-from rooftree.team.model import CustomRole, Member, Office, Team
+from rooftree.team.model import CustomRole, LeadPond, Member, MemberTag, Office, PermissionProfile, Team, Vendor
 
 _MEMBER = f"SELECT {columns(Member)} FROM member"
 
@@ -67,6 +68,12 @@ async def list_members(
     return [Member(*row) for row in rows], total
 
 
+async def everybody(tx: Transaction) -> dict[int, Member]:
+    """Return all members of the team by id, whatever their status."""
+    rows = await tx.fetch(f"{_MEMBER} WHERE team_id = $1 ORDER BY id", tx.team_id)
+    return {row["id"]: Member(*row) for row in rows}
+
+
 async def offices(tx: Transaction) -> dict[int, Office]:
     """Return the team's offices by id."""
     rows = await tx.fetch(f"SELECT {columns(Office)} FROM office WHERE team_id = $1", tx.team_id)
@@ -90,3 +97,70 @@ async def find_team(tx: Transaction) -> Team:
 def profile_name(member: Member) -> str:
     """Return the name of a member's permission profile."""
     return rules.PROFILES[member.role]
+
+
+async def profiles(tx: Transaction) -> list[PermissionProfile]:
+    """Return the permission profiles that the team made, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {columns(PermissionProfile)} FROM permission_profile WHERE team_id = $1 ORDER BY id", tx.team_id
+    )
+    return [PermissionProfile(*row) for row in rows]
+
+
+async def find_profile(tx: Transaction, profile_id: int | None) -> PermissionProfile | None:
+    """Return a permission profile that the team made."""
+    row = await tx.fetchrow(
+        f"SELECT {columns(PermissionProfile)} FROM permission_profile WHERE team_id = $1 AND id = $2",
+        tx.team_id,
+        profile_id,
+    )
+    return PermissionProfile(*row) if row else None
+
+
+async def count_with_profile(tx: Transaction, profile_id: int) -> int:
+    """Return how many members have a profile."""
+    sql = "SELECT count(*) FROM member WHERE team_id = $1 AND profile_id = $2"
+    return int(await tx.fetchval(sql, tx.team_id, profile_id))
+
+
+async def member_tags(tx: Transaction) -> list[MemberTag]:
+    """Return the tags that members can carry."""
+    rows = await tx.fetch(f"SELECT {columns(MemberTag)} FROM member_tag WHERE team_id = $1 ORDER BY id", tx.team_id)
+    return [MemberTag(*row) for row in rows]
+
+
+async def unknown_members(tx: Transaction, member_ids: Sequence[int]) -> list[int]:
+    """Return which of these ids are nobody's, in the team."""
+    rows = await tx.fetch(
+        """SELECT id FROM unnest($2::bigint[]) AS asked (id)
+            WHERE NOT EXISTS (SELECT FROM member m WHERE m.team_id = $1 AND m.id = asked.id)""",
+        tx.team_id,
+        list(member_ids),
+    )
+    return [row["id"] for row in rows]
+
+
+async def vendors(tx: Transaction) -> list[Vendor]:
+    """Return the people the team works with, oldest first."""
+    rows = await tx.fetch(f"SELECT {columns(Vendor)} FROM vendor WHERE team_id = $1 ORDER BY id", tx.team_id)
+    return [Vendor(*row) for row in rows]
+
+
+async def ponds(tx: Transaction) -> list[LeadPond]:
+    """Return all ponds of the team, disabled ones too, oldest first."""
+    rows = await tx.fetch(f"SELECT {columns(LeadPond)} FROM lead_pond WHERE team_id = $1 ORDER BY id", tx.team_id)
+    return [LeadPond(*row) for row in rows]
+
+
+async def visible_ponds(tx: Transaction, actor: Actor) -> list[LeadPond]:
+    """Return the enabled ponds that somebody may see, oldest first.
+
+    All of them for those who see all leads or manage their distribution; else one's own, those one draws from, and
+    those of the offices whose distribution one manages. contract: behaviour.md 17
+    """
+    return [pond for pond in await ponds(tx) if pond.is_enabled and _sees_pond(actor, pond)]
+
+
+def _sees_pond(actor: Actor, pond: LeadPond) -> bool:
+    is_in_it = actor.member_id == pond.owner_id or actor.member_id in pond.agent_ids
+    return is_in_it or actor.sees_all_leads or actor.may(MANAGE_LEAD_DISTRIBUTION, pond.office_id)
