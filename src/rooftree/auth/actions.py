@@ -43,3 +43,8 @@ async def create_key(
 async def revoke_key(tx: Transaction, key_id: int) -> bool:
     """End a key: the next request with it is refused, in every process. False: there is no such living key."""
     return await store.revoke(tx, key_id)
+
+
+async def revoke_keys_of(tx: Transaction, member_id: int) -> None:
+    """End every key of a member, for good: who gets their access back needs a new one. contract: auth.md 3.4"""
+    await store.revoke_of_member(tx, member_id)

@@ -42,6 +42,15 @@ async def revoke(tx: Transaction, key_id: int) -> bool:
     return tag == "UPDATE 1"
 
 
+async def revoke_of_member(tx: Transaction, member_id: int) -> None:
+    """End all keys of a member that have not ended."""
+    await tx.execute(
+        "UPDATE api_key SET revoked_at = now() WHERE team_id = $1 AND member_id = $2 AND revoked_at IS NULL",
+        tx.team_id,
+        member_id,
+    )
+
+
 class LastUsed:
     """Remembers when keys were used, to be written once a minute instead of at each request."""
 

@@ -5,9 +5,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from rooftree.auth.actions import revoke_keys_of
 from rooftree.cli.running import Refused, console, out, run, running, team_of
 from rooftree.messaging.inbound import e164
 from rooftree.team import actions, queries
+from rooftree.timeline.actions import announce_agent
+from rooftree.timeline.kinds import AGENT_CREATED
 
 app = typer.Typer(help="The people of the team: list, add, number, deactivate, reactivate.", no_args_is_help=True)
 
@@ -63,6 +66,7 @@ async def _add(email: str, first_name: str, last_name: str, role: str, office: s
                 role=role,
                 office_id=place.id if place else None,
             )
+            await announce_agent(tx, AGENT_CREATED, member.id)
     console.print(
         f"{first_name} is in the team, user id {member.id}. A key: rooftree keys create --user {email} --name …"
     )
@@ -90,7 +94,7 @@ async def _number(email: str, wish: str) -> None:
 
 @app.command()
 def deactivate(email: Annotated[str, typer.Argument(help="Their login.")]) -> None:
-    """End somebody's access at once. Their leads stay where they are."""
+    """End somebody's access and keys at once. Their leads stay where they are."""
     run(_deactivate(email))
 
 
@@ -99,6 +103,7 @@ async def _deactivate(email: str) -> None:
         team_id, _ = await team_of(server.owner, email)
         async with server.owner.transaction(team_id) as tx:
             member = await actions.deactivate_member(tx, email)
+            await revoke_keys_of(tx, member.id)
     if member.status == "deactivated":
         raise Refused(f"{email} was deactivated before.")
     console.print(f"{email} has no access any more.")
@@ -106,7 +111,7 @@ async def _deactivate(email: str) -> None:
 
 @app.command()
 def reactivate(email: Annotated[str, typer.Argument(help="Their login.")]) -> None:
-    """Give somebody their access back, with the keys they had."""
+    """Give somebody their access back. Their old keys stay dead: rooftree keys create makes a new one."""
     run(_reactivate(email))
 
 

@@ -14,7 +14,9 @@ CREATE FUNCTION authenticate(presented_hash bytea, is_local boolean)
 BEGIN
     RETURN QUERY
     SELECT k.id,
-           k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()),
+           -- A key that ended with its holder's access is genuine: they are told so. contract: auth.md 3.4
+           (k.revoked_at IS NULL OR m.status <> 'active')
+           AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()),
            m.status = 'active',
            m.team_id, m.id, m.role, m.office_id,
            CASE WHEN m.role IN ('office_owner', 'office_admin') THEN d.ids

@@ -1,4 +1,7 @@
-"""Founding a team and adding its people. The permissions of the HTTP operations come with them."""
+"""Founding a team and adding its people, for whoever has the server's own rights: no permission is asked for.
+
+What a member may do over HTTP stands in agents, organisation, profiles, ponds and vendors.
+"""
 
 import re
 from typing import Final
@@ -7,6 +10,8 @@ from rooftree.platform.database import Transaction
 from rooftree.team import queries, store
 from rooftree.team.model import Member, Office
 from rooftree.team.rules import ROLE_NAMES
+from rooftree.timeline.actions import announce_agent
+from rooftree.timeline.kinds import AGENT_UPDATED
 
 _LOGIN: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -74,20 +79,30 @@ async def set_virtual_number(tx: Transaction, email: str, number: str | None) ->
 
 
 async def deactivate_member(tx: Transaction, email: str) -> Member:
-    """End a member's access at once; their leads stay. Raises: TeamError."""
+    """End a member's access at once; their leads stay. Writes: member, announcement (1). Raises: TeamError.
+
+    Their keys are revoked by the caller: they belong to a room above.
+    """
     member = await queries.member_by_email(tx, email)
     if member is None:
         raise TeamError(f"There is nobody with the login {email}.")
     if member.role == "owner":
         raise TeamError("The owner of the team cannot be deactivated.")
-    await store.set_status(tx, member.id, "deactivated")
+    await set_status(tx, member, "deactivated")
     return member
 
 
 async def reactivate_member(tx: Transaction, email: str) -> Member:
-    """Give somebody their access back, with the keys that were not revoked. Raises: TeamError."""
+    """Give somebody their access back; they need a new key. Writes: member, announcement (1). Raises: TeamError."""
     member = await queries.member_by_email(tx, email)
     if member is None:
         raise TeamError(f"There is nobody with the login {email}.")
-    await store.set_status(tx, member.id, "active")
+    await set_status(tx, member, "active")
     return member
+
+
+async def set_status(tx: Transaction, member: Member, status: str) -> None:
+    """Let a member in, or shut them out, and announce it, if anything changes. Writes: member, announcement (1)."""
+    if member.status != status:
+        await store.set_status(tx, member.id, status)
+        await announce_agent(tx, AGENT_UPDATED, member.id)

@@ -12,7 +12,7 @@ from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
 from rooftree.platform.outbox import Announcement
 from rooftree.timeline import store
-from rooftree.timeline.kinds import KINDS
+from rooftree.timeline.kinds import KINDS, Told
 from rooftree.timeline.model import SiteActivity, Talk, TimelineEntry
 
 
@@ -67,6 +67,16 @@ async def record(tx: Transaction, actor: Actor | None, entries: Sequence[Entry],
         return []
     moment = clock.now()
     return await store.insert_entries(tx, actor, entries, _announcements(entries, audience, moment), moment)
+
+
+async def announce_agent(tx: Transaction, told: Told, agent_id: int) -> None:
+    """Announce that a member came or changed: AGENT_CREATED, AGENT_UPDATED. No lead, so no entry of the logbook.
+
+    Heard by the member, the company owner and the company admins. Writes: announcement (1). contract: webhooks.md 3
+    """
+    audience = Audience([agent_id], "PERSONAL", agent_id, is_hidden=False)
+    verb, payload = f"{told.verb}{told.thing}", {"agentId": agent_id}
+    await store.insert_announcement(tx, Announcement(told.list_id, verb, None, payload, audience, clock.now()))
 
 
 def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetime) -> list[Announcement]:

@@ -212,6 +212,10 @@ KINDS: Final[dict[str, Kind]] = {
     )
 }
 
+#: What is told of people. They have no lead, and so no entry in the logbook. contract: webhooks.md 5.2, list 1
+AGENT_CREATED: Final = Told(1, "created", "Agent", ("agentId",))
+AGENT_UPDATED: Final = Told(1, "updated", "Agent", ("agentId",))
+
 #: The words of POST .../activity for site activity, as they are shown again. contract: seed 002
 SITE_KINDS: Final = {
     "Search": SITE_SEARCH,

@@ -66,6 +66,12 @@ SELECT id FROM given ORDER BY place""",
     return [row["id"] for row in rows]
 
 
+async def insert_announcement(tx: Transaction, announcement: Announcement) -> None:
+    """Put an announcement into the outbox that no entry stands for."""
+    args = Arguments([tx.team_id])
+    await tx.execute(insert_announcements([announcement], args), *args)
+
+
 def _count(entries: "Sequence[Entry]", moment: datetime, args: Arguments) -> str:
     """Return the statement that adds up what these entries count; a late entry moves nothing back. "" for nothing."""
     tallies = _tallies(entries, moment)
