@@ -16,6 +16,10 @@ LEAVING_OUT = {"/v2.0/leads/{leadId}/activities", "/v2.0/communication/call/{com
 #: Printed as one object, an array where there are several. contract: behaviour.md 11
 ONE_OR_MORE = {"memberWeights"}
 ERROR_KEYS = {"code", "message", "errorCode", "errorMsg", "name"}
+#: Operations with a body of refusal of their own; only a body that is too large is refused as elsewhere.
+#: contract: errors.md 1, exception 2
+RESULTS = re.compile(r"/v1\.0/agent/(profile|[^/]+/tag)/add/?")
+RESULT_KEYS = {"data", "errorCode", "errorMsg", "errorData"}
 
 
 @cache
@@ -57,7 +61,11 @@ def check_answer(
     declared = {int(code) for code in operation["responses"]} if operation else {200}
     assert status in declared | GENERAL, f"{method} {path}: {status} is not declared"
     if status >= 400:
-        _check_error(content)
+        if RESULTS.fullmatch(path) and status not in {405, 413}:
+            assert content.keys() == RESULT_KEYS
+            assert (not content["data"], content["errorCode"] > 0, content["errorMsg"] > "") == (True, True, True)
+        else:
+            _check_error(content)
         return
     if operation is None:
         return

@@ -1,6 +1,6 @@
 """What a request about a lead can be refused with. contract: errors.md 3."""
 
-from rooftree.platform.errors import ApiError
+from rooftree.platform.errors import ApiError, Conflict
 
 
 class LeadNotExist(ApiError):
@@ -61,10 +61,7 @@ class AttributeTypeEmpty(ApiError):
     text = "attributeType: is required."
 
 
-class LeadTaken(ApiError):
+class LeadTaken(Conflict):
     """A lead that somebody else claimed first."""
 
-    status = 409
-    code = 900409
-    name = "CONFLICT"
     text = "Somebody else claimed the lead first."

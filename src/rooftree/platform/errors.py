@@ -99,6 +99,15 @@ class MethodNotAllowed(ApiError):
     text = "Method not allowed on this path."
 
 
+class Conflict(ApiError):
+    """Somebody else was first, or something depends on what should go. Only on our own operations."""
+
+    status = 409
+    code = 900409
+    name = "CONFLICT"
+    text = "This does not fit what is stored; the message says what to do first."
+
+
 class BodyTooLarge(ApiError):
     """A request body above the limit of the setting ROOFTREE_BODY_LIMIT_BYTES."""
 

@@ -95,8 +95,14 @@ async def find_team(tx: Transaction) -> Team:
 
 
 def profile_name(member: Member) -> str:
-    """Return the name of a member's permission profile."""
+    """Return the name of the permission profile that a member's role comes with."""
     return rules.PROFILES[member.role]
+
+
+async def profile_of(tx: Transaction, member: Member) -> tuple[int, str]:
+    """Return id and name of a member's permission profile: one of the team's own, or what their role comes with."""
+    own = await find_profile(tx, member.profile_id) if member.profile_id is not None else None
+    return (own.id, own.name) if own else (rules.built_in_profile_id(member.role), rules.PROFILES[member.role])
 
 
 async def profiles(tx: Transaction) -> list[PermissionProfile]:
@@ -119,8 +125,15 @@ async def find_profile(tx: Transaction, profile_id: int | None) -> PermissionPro
 
 async def count_with_profile(tx: Transaction, profile_id: int) -> int:
     """Return how many members have a profile."""
-    sql = "SELECT count(*) FROM member WHERE team_id = $1 AND profile_id = $2"
-    return int(await tx.fetchval(sql, tx.team_id, profile_id))
+    return (await profile_counts(tx)).get(profile_id, 0)
+
+
+async def profile_counts(tx: Transaction) -> dict[int, int]:
+    """Return how many members have each profile of the team's own; who is out counts too."""
+    rows = await tx.fetch(
+        "SELECT profile_id, count(*) FROM member WHERE team_id = $1 AND profile_id IS NOT NULL GROUP BY 1", tx.team_id
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def member_tags(tx: Transaction) -> list[MemberTag]:
@@ -129,11 +142,11 @@ async def member_tags(tx: Transaction) -> list[MemberTag]:
     return [MemberTag(*row) for row in rows]
 
 
-async def unknown_members(tx: Transaction, member_ids: Sequence[int]) -> list[int]:
-    """Return which of these ids are nobody's, in the team."""
+async def without_access(tx: Transaction, member_ids: Sequence[int]) -> list[int]:
+    """Return which of these ids are no active member's of the team."""
     rows = await tx.fetch(
-        """SELECT id FROM unnest($2::bigint[]) AS asked (id)
-            WHERE NOT EXISTS (SELECT FROM member m WHERE m.team_id = $1 AND m.id = asked.id)""",
+        """SELECT id FROM unnest($2::bigint[]) AS asked (id) WHERE NOT EXISTS (
+               SELECT FROM member m WHERE m.team_id = $1 AND m.id = asked.id AND m.status = 'active')""",
         tx.team_id,
         list(member_ids),
     )

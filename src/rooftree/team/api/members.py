@@ -1,4 +1,4 @@
-"""The member operations of the contract."""
+"""The member operations of the contract that read."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -25,7 +25,7 @@ MAX_LIMIT: Final = 1000
 @get("/v1.0/me")
 async def get_me(tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the caller. contract: GET /v1.0/me"""
-    return await _one(tx, actor, await queries.find_member(tx, actor.member_id))
+    return await one_member(tx, actor, await queries.find_member(tx, actor.member_id))
 
 
 @get("/v1.0/members")
@@ -54,17 +54,18 @@ async def list_members(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
 async def get_member_by_account(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return a member by login. contract: GET /v1.0/members/{account}"""
     member = await queries.member_by_email(tx, Query(request).path_text("account"))
-    return await _one(tx, actor, member if member and member.status != "invited" else None)
+    return await one_member(tx, actor, member if member and member.status != "invited" else None)
 
 
 @get("/v1.0/users/{userId:str}")
 async def get_member_by_id(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return a member by user id. contract: GET /v1.0/users/{userId}"""
     user_id = Query(request).path_id("userId")
-    return await _one(tx, actor, await queries.find_member(tx, user_id) if user_id else None)
+    return await one_member(tx, actor, await queries.find_member(tx, user_id) if user_id else None)
 
 
-async def _one(tx: Transaction, actor: Actor, member: Member | None) -> Response[bytes]:
+async def one_member(tx: Transaction, actor: Actor, member: Member | None) -> Response[bytes]:
+    """Answer with a member, bare. Raises: UserNotExist (20003)."""
     if member is None:
         raise UserNotExist
     return answer((await _responses(tx, actor, [member]))[0])
