@@ -32,6 +32,7 @@ async def furnish_team(tx: Transaction) -> None:
 
 async def add_office(tx: Transaction, name: str, parent_id: int | None = None) -> Office:
     """Add an office. Raises: TeamError when its parent does not exist."""
+    await store.lock_team(tx)  # the parent stays where it is
     office = await store.insert_office(tx, name, parent_id)
     if office is None:
         raise TeamError(f"There is no office {parent_id} that {name} could belong to.")

@@ -37,7 +37,7 @@ async def add_agent(tx: Transaction, actor: Actor, request: AgentProfile) -> Mem
 
     Without an office they belong to the company, or to the office of whoever manages no more than that.
     Contract: POST /v1.0/agent/profile/add. Writes: member, announcement (1).
-    Raises: InvalidParameter (20012), PermissionDenied (20017).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), PermissionDenied (20017).
     """
     info = request.account_info
     email = needed_text("accountInfo.emailAddress", email_of("accountInfo.emailAddress", info.email_address))
@@ -105,7 +105,7 @@ async def edit_member(tx: Transaction, actor: Actor, member_id: int | None, requ
     """Change a member's role, profile, office, names or phone number; what is absent stays. Names are one's own.
 
     Writes: member, announcement (1).
-    Raises: InvalidParameter (20012), PermissionDenied (20017), UserNotExist (20003).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), PermissionDenied (20017), UserNotExist (20003).
     """
     names = _names(request)
     role = None if request.role is None else rules.role_named(request.role)

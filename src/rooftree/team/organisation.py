@@ -32,7 +32,7 @@ async def add_office(tx: Transaction, actor: Actor, request: OfficeRequest) -> O
     """Add an office below another, or below the company. `id` is ignored.
 
     Contract: PUT /v1.0/org/office. Writes: office.
-    Raises: InvalidParameter (20012), OrganisationDenied (20017).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017).
     """
     name = needed_text("name", request.name)
     details = _record(request)
@@ -53,7 +53,7 @@ async def edit_office(tx: Transaction, actor: Actor, request: OfficeRequest) -> 
     """Change an office, or put it elsewhere with all that lies below it; what is absent stays.
 
     Contract: POST /v1.0/org/office. Writes: office.
-    Raises: InvalidParameter (20012), OrganisationDenied (20017), ResourceNotExist (20007).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017), ResourceNotExist (20007).
     """
     if request.id is None:
         raise InvalidParameter("id: is required.")
@@ -83,7 +83,8 @@ async def edit_office(tx: Transaction, actor: Actor, request: OfficeRequest) -> 
 async def edit_company(tx: Transaction, actor: Actor, request: CompanyRequest) -> None:
     """Change the company's name and record; what is absent stays.
 
-    Contract: POST /v1.0/org/company. Writes: team. Raises: InvalidParameter (20012), OrganisationDenied (20017).
+    Contract: POST /v1.0/org/company. Writes: team.
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017).
     """
     name = None if request.name is None else needed_text("name", request.name)
     details = _record(request)

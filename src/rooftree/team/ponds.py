@@ -20,7 +20,8 @@ MOST_AGENTS: Final = 1000
 async def add_pond(tx: Transaction, actor: Actor, request: PondRequest) -> LeadPond:
     """Add a pond; without an owner it is the caller's. Writes: lead_pond.
 
-    Raises: InvalidParameter (20012), OrganisationDenied (20017), Conflict (900409) when the name is taken.
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017), Conflict (900409) when the
+    name is taken.
     """
     name, agent_ids = needed_text("pondName", request.pond_name), _agent_ids(request.agent_ids or ())
     _check_may_somewhere(actor)
@@ -41,10 +42,10 @@ async def add_pond(tx: Transaction, actor: Actor, request: PondRequest) -> LeadP
 
 
 async def edit_pond(tx: Transaction, actor: Actor, pond_id: int | None, request: PondRequest) -> LeadPond:
-    """Change a pond; what is absent stays. The leads of one that is switched off stay in it, for managers to see.
+    """Change a pond; what is absent stays. One that is switched off keeps its leads, but nobody draws from it.
 
-    Writes: lead_pond. Raises: InvalidParameter (20012), OrganisationDenied (20017), ResourceNotExist (20007) on one
-    that is unknown or not of the caller's offices, Conflict (900409) when the name is taken.
+    Writes: lead_pond. Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017),
+    ResourceNotExist (20007) on one that is unknown or not of the caller's offices, Conflict (900409).
     """
     name = None if request.pond_name is None else needed_text("pondName", request.pond_name)
     agent_ids = None if request.agent_ids is None else _agent_ids(request.agent_ids)

@@ -20,7 +20,8 @@ def may_see_profiles(actor: Actor) -> bool:
 async def add_profile(tx: Transaction, actor: Actor, request: ProfileRequest) -> PermissionProfile:
     """Add a permission profile, of permissions that the caller has. Writes: permission_profile.
 
-    Raises: InvalidParameter (20012), PermissionDenied (20017), Conflict (900409): name taken, or there are enough.
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), PermissionDenied (20017), Conflict (900409): the name is
+    taken, or there are enough.
     """
     name = _name(request.name)
     permissions = _known(request.permissions or ())
@@ -40,7 +41,8 @@ async def edit_profile(
     """Change a profile of the team's own, at once for everybody who has it; what is absent stays.
 
     Neither what it allowed nor what it will allow may exceed what the caller may. Writes: permission_profile.
-    Raises: InvalidParameter (20012), PermissionDenied (20017), ResourceNotExist (20007), Conflict (900409).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), PermissionDenied (20017), ResourceNotExist (20007),
+    Conflict (900409).
     """
     name = None if request.name is None else _name(request.name)
     permissions = None if request.permissions is None else _known(request.permissions)

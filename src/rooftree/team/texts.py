@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rooftree.platform.errors import InvalidParameter
+from rooftree.platform.errors import InvalidParameter, ParameterTooLong
 from rooftree.platform.http.reading import LooseText
 from rooftree.team.rules import INTRODUCTION_LENGTH, TEXT_LENGTH
 
@@ -16,15 +16,15 @@ _LIST_LENGTH: Final = 100
 
 
 def text_of(field: str, value: LooseText | None, length: int = TEXT_LENGTH) -> str:
-    """Return text without surrounding blanks; a number as its digits. Raises: InvalidParameter (20012) when longer."""
+    """Return text without surrounding blanks; a number as its digits. Raises: ParameterTooLong (20043)."""
     text = _plain(value)
     if len(text) > length:
-        raise InvalidParameter(f"{field}: at most {length} characters are accepted.")
+        raise ParameterTooLong(f"{field}: at most {length} characters are accepted.")
     return text
 
 
 def needed_text(field: str, value: LooseText | None, length: int = TEXT_LENGTH) -> str:
-    """Return text that may not be blank. Raises: InvalidParameter (20012)."""
+    """Return text that may not be blank. Raises: InvalidParameter (20012), ParameterTooLong (20043)."""
     text = text_of(field, value, length)
     if not text:
         raise InvalidParameter(f"{field}: must not be blank.")
@@ -32,7 +32,10 @@ def needed_text(field: str, value: LooseText | None, length: int = TEXT_LENGTH) 
 
 
 def email_of(field: str, value: LooseText | None) -> str | None:
-    """Return an e-mail address, "" for a blank one, None when none is supplied. Raises: InvalidParameter (20012)."""
+    """Return an e-mail address, "" for a blank one, None when none is supplied.
+
+    Raises: InvalidParameter (20012), ParameterTooLong (20043).
+    """
     text = text_of(field, value)
     if value is None or text == _FILLER:
         return None

@@ -15,7 +15,7 @@ from rooftree.team.wire import VendorRequest
 async def add_vendor(tx: Transaction, actor: Actor, request: VendorRequest) -> Vendor:
     """Add somebody the team works with. Writes: vendor.
 
-    Raises: InvalidParameter (20012), OrganisationDenied (20017).
+    Raises: InvalidParameter (20012), ParameterTooLong (20043), OrganisationDenied (20017).
     """
     first_name, last_name = needed_text("firstName", request.first_name), text_of("lastName", request.last_name)
     role_name, details = text_of("roleName", request.role_name), _details(request)
