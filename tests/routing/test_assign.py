@@ -75,9 +75,7 @@ async def test_what_the_logbook_keeps(db: Database, people: People) -> None:
         "businessType": 1,
         "roleId": -1,
         "strategy": "ROUND_ROBIN",
-        "tried": [
-            {"ruleId": 0, "name": "Default rule", "level": "company", "failed": "", "wanted": "", "had": ""}
-        ],
+        "tried": [{"ruleId": 0, "name": "Default rule", "level": "company", "failed": "", "wanted": "", "had": ""}],
         "to": people.ana.id,
         "scope": "company",
         "turn": 1,

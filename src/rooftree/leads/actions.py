@@ -513,6 +513,8 @@ async def claim_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, regi
     announcement (2). Raises: LeadNotExist (20006), LeadTaken (409, 900409).
     """
     old, offer = await handover.may_claim(tx, actor, lead_id)
+    if offer is None and old.assigned_user_id == actor.member_id:
+        return old
     member = await team.find_member(tx, actor.member_id)
     name = member.first_name if member else ""
     await routing.end_offer(tx, old.id, "claimed", actor.member_id)

@@ -124,7 +124,7 @@ async def chosen_people(tx: Transaction, chosen: Iterable[Assignment]) -> list[d
                 "role": role,
                 "assigneeId": member.id,
                 "assignee": member.email,
-                "permissionProfileName": team.profile_name(member),
+                "permissionProfileName": (await team.profile_of(tx, member))[1],
             }
         )
     return people
@@ -203,7 +203,9 @@ async def settle(tx: Transaction, old: Lead, changes: dict[str, Any]) -> None:
 
 
 async def may_claim(tx: Transaction, actor: Actor, lead_id: int | None) -> tuple[Lead, Offer | None]:
-    """Return a lead that somebody may claim, locked, and the offer they claim it by; without one it lies in a pond.
+    """Return a lead that somebody may claim, locked, and the offer they claim it by.
+
+    Without an offer it lies in a pond, or is theirs already: a claim may be sent again.
 
     Raises: LeadNotExist (20006), LeadTaken (409, 900409) when another of those it was offered to was first.
     """
@@ -213,7 +215,7 @@ async def may_claim(tx: Transaction, actor: Actor, lead_id: int | None) -> tuple
     offer = await offers.open_offer(tx, lead.id)
     if offer and actor.member_id in offer.member_ids:
         return lead, offer
-    if lead.pond_id in actor.pond_ids and actor.role != "lender":
+    if lead.assigned_user_id == actor.member_id or (lead.pond_id in actor.pond_ids and actor.role != "lender"):
         return lead, None
     if name := await offers.claimed_before(tx, lead.id, actor.member_id):
         raise LeadTaken(f"{name} claimed the lead first.")

@@ -71,7 +71,7 @@ class Transaction:
     Inside `Database.transaction` all statements commit together; inside `Database.reading` each is its own.
     """
 
-    __slots__ = ("_connection", "team_id")
+    __slots__ = ("__weakref__", "_connection", "team_id")
 
     def __init__(self, connection: _Connection, team_id: int | None) -> None:
         self._connection = connection

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Protocol
+from weakref import WeakSet, WeakValueDictionary
 
 from msgspec import Struct
 
@@ -20,6 +21,23 @@ LONGEST_WAIT_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.004
 
 Places = Sequence[tuple[int, int]]
+
+
+#: Transactions that have looked at a line.
+_inside: WeakSet[Transaction] = WeakSet()
+_turnstiles: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, int, str], asyncio.Lock] = WeakValueDictionary()
+
+
+def _turnstile(team_id: int, scope: str) -> asyncio.Lock:
+    """Return what lets the requests of this process come to a line one by one, in the order of their arrival.
+
+    Without it a burst looks at the line all at once, over and over, and who is unlucky each time never has a turn.
+    """
+    key = (asyncio.get_running_loop(), team_id, scope)
+    lock = _turnstiles.get(key)
+    if lock is None:
+        _turnstiles[key] = lock = asyncio.Lock()
+    return lock
 
 
 class Turn(Struct, frozen=True):
@@ -58,6 +76,13 @@ class TakenTurns(Struct, frozen=True):
         finds it is no longer next. Looking again cannot, for who holds such a row may take it when its turn comes.
         Raises: Unavailable (900503) when others keep all who are next for too long.
         """
+        if self.tx in _inside:  # others may wait for what it holds: it must not queue behind them
+            return await self._look(scope, places)
+        async with _turnstile(self.tx.team_id, scope):
+            _inside.add(self.tx)
+            return await self._look(scope, places)
+
+    async def _look(self, scope: str, places: Places) -> Turn:
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while (turn := await store.take_turn(self.tx, scope, places)).member_id is None:
             if turn.is_uneven:

@@ -12,12 +12,14 @@ from rooftree.platform.database import Transaction, columns
 from rooftree.routing.model import Book, Offer, Rule, Seat
 
 _RULE: Final = columns(Rule, "r")
+#: The driver reads arrays inside of rows only if their type stands in the result by itself too, as bigint[] does.
+_RULE_IN_BOOK: Final = _RULE.replace("r.active_days", "r.active_days::bigint[]")
 
 #: One round trip: a lead waits for it. Rules that are off or drafts are left out unless they are asked for.
 _BOOK: Final = f"""
 SELECT t.time_zone,
        ARRAY(SELECT o.id FROM office o WHERE o.team_id = $1) AS office_ids,
-       ARRAY(SELECT ROW({_RULE}) FROM routing_rule r
+       ARRAY(SELECT ROW({_RULE_IN_BOOK}) FROM routing_rule r
               WHERE r.team_id = $1 AND (r.is_on AND NOT r.is_draft OR r.id = ANY ($2))
               ORDER BY r.position, r.id) AS rules,
        ARRAY(SELECT ROW(m.id, m.first_name, m.role, CASE WHEN o.id IS NULL THEN '{{}}' ELSE o.id || o.ancestor_ids END,

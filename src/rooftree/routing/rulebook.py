@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import gcd
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -49,6 +49,7 @@ from rooftree.routing.wire import (
 from rooftree.team import queries as team
 from rooftree.team.model import Member
 
+T = TypeVar("T")
 #: A lead that comes in reads them all.
 MOST_RULES: Final = 500
 _STRATEGY_NUMBERS: Final = {name: number for number, name in STRATEGY_NAMES.items()}
@@ -276,7 +277,7 @@ def _columns(request: RuleRequest) -> dict[str, Any]:
             raise InvalidParameter("criteria: priceMin must not be above priceMax.")
         row["criteria"] = msgspec.json.encode(criteria)
     if hours := request.hours or None:
-        row |= _hours(hours.days or None, _known(hours.start), _known(hours.end))
+        row |= _hours(_known(hours.days), _known(hours.start), _known(hours.end))
         if hours.time_zone is not UNSET:
             if hours.time_zone is not None and parse_zone(hours.time_zone) is None:
                 raise InvalidParameter("hours.timeZone: is not an IANA time zone, such as America/Denver.")
@@ -292,7 +293,7 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
-def _known(value: int | UnsetType) -> int | None:
+def _known(value: T | UnsetType) -> T | None:
     return None if value is UNSET else value
 
 
