@@ -80,7 +80,13 @@ async def test_people_come_and_go(url: str, run: Run) -> None:
     assert run("users", "add", "ana@example.com", "--first-name", "Ana", "--role", "king").returncode == 1
     assert run("users", "add", "ana@example.com", "--first-name", "Ana", "--office", "North").returncode == 0
     assert "taken" in run("users", "add", "ANA@example.com", "--first-name", "Ana").stderr
+    key = "INSERT INTO api_key (team_id, member_id, name, key_hash, last_four) SELECT team_id, id, 'x', 'x', 'x'"
+    await _execute(url, f"{key} FROM member WHERE role = 'agent'")
     assert run("users", "deactivate", "ana@example.com").returncode == 0
+    async with owner.unscoped() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM api_key WHERE revoked_at IS NOT NULL") == 1
+        told = await tx.fetch("SELECT verb FROM announcement WHERE list_id = 1 ORDER BY id")
+    assert [row["verb"] for row in told] == ["createdAgent", "updatedAgent"]
     assert "deactivated before" in run("users", "deactivate", "ana@example.com").stderr
     assert run("users", "reactivate", "ana@example.com").returncode == 0
     assert "has access already" in run("users", "reactivate", "ana@example.com").stderr

@@ -94,11 +94,6 @@ async def find_team(tx: Transaction) -> Team:
     return Team(*row)
 
 
-def profile_name(member: Member) -> str:
-    """Return the name of the permission profile that a member's role comes with."""
-    return rules.PROFILES[member.role]
-
-
 async def profile_of(tx: Transaction, member: Member) -> tuple[int, str]:
     """Return id and name of a member's permission profile: one of the team's own, or what their role comes with."""
     own = await find_profile(tx, member.profile_id) if member.profile_id is not None else None
