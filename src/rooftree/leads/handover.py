@@ -205,17 +205,18 @@ async def settle(tx: Transaction, old: Lead, changes: dict[str, Any]) -> None:
 async def may_claim(tx: Transaction, actor: Actor, lead_id: int | None) -> tuple[Lead, Offer | None]:
     """Return a lead that somebody may claim, locked, and the offer they claim it by.
 
-    Without an offer it lies in a pond, or is theirs already: a claim may be sent again.
+    Without an offer it lies in a pond, or is theirs already: a claim may be sent again. Lenders work no leads, and
+    what is hidden is drawn by nobody.
 
     Raises: LeadNotExist (20006), LeadTaken (409, 900409) when another of those it was offered to was first.
     """
     lead = await queries.locked_lead(tx, lead_id) if lead_id is not None else None
-    if lead is None or lead.trashed_at:
+    if lead is None or lead.trashed_at or actor.role == "lender":
         raise LeadNotExist
     offer = await offers.open_offer(tx, lead.id)
     if offer and actor.member_id in offer.member_ids:
         return lead, offer
-    if lead.assigned_user_id == actor.member_id or (lead.pond_id in actor.pond_ids and actor.role != "lender"):
+    if lead.assigned_user_id == actor.member_id or (lead.pond_id in actor.pond_ids and not lead.is_hidden):
         return lead, None
     if name := await offers.claimed_before(tx, lead.id, actor.member_id):
         raise LeadTaken(f"{name} claimed the lead first.")

@@ -3,6 +3,7 @@
 Every SELECT on leads starts at `visible_leads(actor)`: the one condition that says whose leads these are.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -108,6 +109,14 @@ async def seen_lead(
     if record is None:
         raise otherwise
     return Lead(*record)
+
+
+async def seen_ids(tx: Transaction, actor: Actor, lead_ids: Sequence[int]) -> set[int]:
+    """Return which of these leads they may see."""
+    args = Arguments()
+    seen = visible_leads(actor, args)
+    rows = await tx.fetch(f"SELECT l.id FROM lead l WHERE {seen} AND l.id = ANY ({args.add(list(lead_ids))})", *args)
+    return {row["id"] for row in rows}
 
 
 async def newest_leads(tx: Transaction, actor: Actor, limit: int) -> list[Lead]:

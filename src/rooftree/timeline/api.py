@@ -1,5 +1,6 @@
 """The readers of the logbook, and the one door by which others write into it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from rooftree.leads.conversations import (
 )
 from rooftree.leads.errors import LeadNotExist
 from rooftree.leads.model import Lead
-from rooftree.leads.queries import has_lead, seen_lead
+from rooftree.leads.queries import has_lead, seen_ids, seen_lead
 from rooftree.manual_logs.actions import add_external_talk
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
@@ -29,6 +30,7 @@ from rooftree.platform.wire_time import from_epoch_millis, parse_zone
 from rooftree.timeline import queries
 from rooftree.timeline.actions import record
 from rooftree.timeline.errors import AccessAllTeamLeads, Forbidden
+from rooftree.timeline.model import TimelineEntry
 from rooftree.timeline.queries import Place
 from rooftree.timeline.window import FURTHEST, HIGHEST_LIMIT, lead_id_of, timeline_window
 from rooftree.timeline.wire import (
@@ -42,6 +44,7 @@ from rooftree.timeline.wire import (
     communication_response,
     email_response,
     happening,
+    leads_named,
     site_activity,
     site_entry,
     site_kind,
@@ -250,8 +253,15 @@ async def list_system_logs(request: AnyRequest, tx: Tx, actor: Caller) -> Respon
         limit=size + 1,
         offset=min(page, FURTHEST) * size,
     )
-    logs = [system_log_response(change, lead.first_name, lead.last_name) for change in found[:size]]
+    seen = await _seen_beside(tx, actor, [change.entry for change in found])
+    logs = [system_log_response(change, lead.first_name, lead.last_name, seen) for change in found[:size]]
     return answer({"hasMore": int(len(found) > size), "timeLines": logs})
+
+
+async def _seen_beside(tx: Transaction, actor: Actor, entries: Sequence[TimelineEntry]) -> set[int]:
+    """Return those other leads that entries name and that the caller may see."""
+    named = leads_named(entries)
+    return await seen_ids(tx, actor, named) if named else set()
 
 
 async def _audited_lead(tx: Transaction, actor: Actor, lead_id: int | None) -> Lead:
@@ -289,7 +299,8 @@ async def list_history(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
     names = await queries.names_of(tx, sorted({entry.actor_id for entry in page if entry.actor_id}))
     last = page[-1] if len(found) > limit else None
     place = last and Place(last.is_pinned and not is_audit, last.happened_at, last.id)
-    entries: list[dict[str, Any]] = [happening(entry, names) for entry in page]
+    seen = await _seen_beside(tx, actor, page)
+    entries: list[dict[str, Any]] = [happening(entry, names, seen) for entry in page]
     return answer({"entries": entries, "nextCursor": sealer.seal(place) if place else None})
 
 

@@ -1,5 +1,6 @@
 """The contract's shapes of what happened, and the logbook's own."""
 
+from collections.abc import Collection, Iterable
 from datetime import tzinfo
 from typing import Annotated, Any, Final, Literal
 
@@ -302,19 +303,37 @@ _REFERENCES: Final = ("noteId", "transactionId", "toStageId", "logId")
 _UNTOLD: Final = ("tried", "skipped", "considered")
 
 
-def _told(entry: TimelineEntry) -> dict[str, Any]:
-    """Return an entry's details as readers of the timeline see them."""
+#: Leads that an entry names beside its own.
+_OTHERS: Final = "duplicateOf"
+
+
+def leads_named(entries: Iterable[TimelineEntry]) -> list[int]:
+    """Return the leads that entries name beside their own: the reader may not be allowed to know of them."""
+    found = (msgspec.json.decode(one.details).get(_OTHERS, ()) for one in entries if one.kind == kinds.LEAD_CREATED)
+    return sorted({lead_id for named in found for lead_id in named})
+
+
+def _told(entry: TimelineEntry, seen: Collection[int]) -> dict[str, Any]:
+    """Return an entry's details as readers of the timeline see them; of other leads those among `seen`."""
     content: dict[str, Any] = msgspec.json.decode(entry.details)
+    if _OTHERS in content:
+        named = [lead_id for lead_id in content.pop(_OTHERS) if lead_id in seen]
+        return {**content, _OTHERS: named} if named else content
     if entry.kind == kinds.LEAD_ROUTED:
         return {key: value for key, value in content.items() if key not in _UNTOLD}
     return content
 
 
-def system_log_response(change: LoggedChange, first_name: str, last_name: str | None) -> dict[str, Any]:
-    """Return an entry of the system log: from who did it, to the lead of that name. contract: SystemLogResponse"""
+def system_log_response(
+    change: LoggedChange, first_name: str, last_name: str | None, seen: Collection[int]
+) -> dict[str, Any]:
+    """Return an entry of the system log: from who did it, to the lead of that name. contract: SystemLogResponse
+
+    `seen`: which of the other leads it names the reader may see.
+    """
     entry = change.entry
     kind = KINDS[entry.kind]
-    content = _told(entry)
+    content = _told(entry, seen)
     references = [content[key] for key in _REFERENCES if isinstance(content.get(key), int)]
     return {
         "id": str(entry.id),
@@ -340,8 +359,8 @@ def system_log_response(change: LoggedChange, first_name: str, last_name: str | 
     }
 
 
-def happening(entry: TimelineEntry, names: dict[int, str]) -> dict[str, Any]:
-    """Return an entry of the whole timeline, ours. Times: ISO 8601, UTC, milliseconds."""
+def happening(entry: TimelineEntry, names: dict[int, str], seen: Collection[int]) -> dict[str, Any]:
+    """Return an entry of the whole timeline, ours. Times: ISO 8601, UTC, milliseconds. `seen`: as above."""
     return {
         "id": entry.id,
         "kind": entry.kind,
@@ -357,5 +376,5 @@ def happening(entry: TimelineEntry, names: dict[int, str]) -> dict[str, Any]:
         "isPinned": entry.is_pinned,
         "deletedAt": iso_millis(entry.deleted_at),
         "deletedBy": entry.deleted_by,
-        "details": _told(entry),
+        "details": _told(entry, seen),
     }
