@@ -407,6 +407,18 @@ async def test_an_office_admin_manages_their_office_only(
     assert (await olive.ok("GET", "/v1.0/routing/rule/supplement/1"))["assigneeAgentId"] is None
 
 
+async def test_an_office_admin_sends_leads_to_nobody_of_another_office(
+    client: Client, owner_db: Database, people: People
+) -> None:
+    async with owner_db.transaction(people.olive.team_id) as tx:
+        await tx.execute("UPDATE member SET role = 'office_admin' WHERE id = $1", people.adam.id)
+    for person in (people.otto, people.olive, people.sid):
+        default = {"strategyType": 5, "assigneeAgentId": person.id}
+        assert await client.refused("PUT", "/v1.0/routing/rule/supplement/1", default) == (400, 20012), person.name
+        own = {"isDefault": True, "officeId": people.north, "strategy": "DEFAULT_ASSIGNEE", "assigneeId": person.id}
+        assert await client.refused("POST", RULES, own) == (400, 20012), person.name
+
+
 # --- absences and limits ---------------------------------------------------------------------------------------------
 
 

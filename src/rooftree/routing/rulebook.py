@@ -369,7 +369,7 @@ async def _check(tx: Transaction, actor: Actor, rule: Rule) -> None:
     await _check_pond(tx, actor, rule)
     _check_line(actor, rule, everybody)
     if rule.strategy == DEFAULT_ASSIGNEE:
-        _check_assignee(rule, everybody)
+        _check_assignee(actor, rule, everybody)
 
 
 def _check_strategy(rule: Rule) -> None:
@@ -431,7 +431,7 @@ def full_role(member: Member) -> str:
     return f"{member.first_name or member.email} ({member.role.replace('_', ' ')})"
 
 
-def _check_assignee(rule: Rule, everybody: Mapping[int, Member]) -> None:
+def _check_assignee(actor: Actor, rule: Rule, everybody: Mapping[int, Member]) -> None:
     if rule.business_type == AGENT_LEAD and (rule.assignee_id is None) == (rule.pond_id is None):
         raise InvalidParameter("Exactly one of assigneeAgentId and assigneeGroupId is needed.")
     if rule.business_type != AGENT_LEAD and rule.pond_id is not None:
@@ -439,5 +439,8 @@ def _check_assignee(rule: Rule, everybody: Mapping[int, Member]) -> None:
     if rule.assignee_id is None:
         return
     member = everybody.get(rule.assignee_id)
-    if member is None or member.status != "active" or not may_stand(rule.business_type, member):
-        raise InvalidParameter("assigneeAgentId: must be an active member of the team who can take these leads.")
+    is_able = member is not None and member.status == "active" and may_stand(rule.business_type, member)
+    if member is None or not is_able or not (manages(actor, None) or manages(actor, member.office_id)):
+        raise InvalidParameter(
+            "assigneeAgentId: must be an active member of the team, or of your offices, who can take these leads."
+        )
