@@ -107,9 +107,8 @@ async def test_what_the_system_did_has_agent_0(client: Client, db: Database, mak
 async def test_whose_system_log_it_is(client: Client, make: Make, people: People) -> None:
     trashed, foreign, unseen = await make.lead(), await make.lead(by=people.sid), await unseen_lead(make, people)
     await client.ok("DELETE", f"/v1.0/leads/{trashed}?reason=x")
-    for lead_id in (trashed, foreign, 999):
-        assert await client.refused("GET", f"/v1.0/systemLogs?leadId={lead_id}") == (404, 20006)
-    assert await client.refused("GET", f"/v1.0/systemLogs?leadId={unseen}") == (403, 900004)
+    for lead_id in (trashed, foreign, unseen, 999):
+        assert await client.refused("GET", f"/v1.0/systemLogs?leadId={lead_id}") == (403, 900004), "there or not"
     lent, lender = await lender_on(client, make, people)
     assert await lender.refused("GET", f"/v1.0/systemLogs?leadId={lent}") == (403, 900004)
     for person, lead_id in ((people.olive, unseen), (people.otto, unseen), (people.olive, lent), (people.adam, lent)):
@@ -242,8 +241,29 @@ async def test_the_audit_shows_deletions_with_who_and_when(client: Client, make:
     assert (audit["note_deleted"]["memberName"], audit["log_deleted"]["memberName"]) == ("Ana", "Adam")
 
 
+async def test_who_may_not_read_the_system_log_reads_no_part_of_it_here(
+    client: Client, make: Make, people: People
+) -> None:
+    lent, lender = await lender_on(client, make, people)
+    note_id, log_id = await make.note(lent, "bankrupt"), await make.log(lent, content="slip")
+    await client.ok("PUT", f"/v1.0/notes/{note_id}", {"content": "solvent"})
+    kept = await make.note(lent)
+    await make.site(lent)
+    await client.ok("DELETE", f"/v1.0/notes/{note_id}")
+    await client.ok("DELETE", f"/v1.0/logType/{log_id}")
+    await client.ok("PUT", f"/v1.0/leads/{lent}", {"stage": "Contacted"})
+    for limit in (1, 2, 100):
+        seen = await _whole(lender, lent, limit)
+        assert [entry["kind"] for entry in seen] == ["note_added", "site_search"]
+        assert seen[0]["details"]["noteId"] == kept
+    text = str(await _whole(client, lent, 100))
+    assert "bankrupt" in text, "whoever manages the lead reads what became of it"
+    assert "slip" in text
+
+
 async def test_who_may_read_the_whole_timeline(client: Client, make: Make, people: People) -> None:
     lent, lender = await lender_on(client, make, people)
+    await make.note(lent)
     assert await _whole(lender, lent, 100)
     url = f"/rooftree/v1/leads/{lent}/timeline"
     assert await lender.refused("GET", f"{url}?audit=true") == (404, 20006)

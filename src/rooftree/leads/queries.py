@@ -111,10 +111,10 @@ async def seen_lead(
     return Lead(*record)
 
 
-async def seen_ids(tx: Transaction, actor: Actor, lead_ids: Sequence[int]) -> set[int]:
-    """Return which of these leads they may see."""
+async def seen_ids(tx: Transaction, actor: Actor, lead_ids: Sequence[int], *, is_managing: bool = False) -> set[int]:
+    """Return which of these leads they may see, or with `is_managing` change."""
     args = Arguments()
-    seen = visible_leads(actor, args)
+    seen = visible_leads(actor, args, is_managing=is_managing)
     rows = await tx.fetch(f"SELECT l.id FROM lead l WHERE {seen} AND l.id = ANY ({args.add(list(lead_ids))})", *args)
     return {row["id"] for row in rows}
 

@@ -15,9 +15,7 @@ from rooftree.leads.conversations import (
     managed_conversation,
     search_conversations,
 )
-from rooftree.leads.errors import LeadNotExist
-from rooftree.leads.model import Lead
-from rooftree.leads.queries import has_lead, seen_ids, seen_lead
+from rooftree.leads.queries import seen_ids, seen_lead
 from rooftree.manual_logs.actions import add_external_talk
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
@@ -236,7 +234,10 @@ def _opened(sealer: Sealer, text: str, actor: Actor, wanted: Search) -> tuple[tu
 
 @get("/v1.0/systemLogs")
 async def list_system_logs(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
-    """Return who changed what about a lead, newest first. contract: GET /v1.0/systemLogs"""
+    """Return who changed what about a lead, newest first. contract: GET /v1.0/systemLogs
+
+    A lead that is not theirs is refused as one that is not there: nothing is revealed. contract: behaviour.md 1.2
+    """
     query = Query(request)
     lead_id = lead_id_of(query)
     page, size = query.integer("pageNumber", 0) or 0, query.integer("pageSize", 100)
@@ -244,7 +245,7 @@ async def list_system_logs(request: AnyRequest, tx: Tx, actor: Caller) -> Respon
         raise InvalidParameter(f"pageSize: must be from 1 to {HIGHEST_LIMIT}.")
     if page < 0:
         raise InvalidParameter("pageNumber: must not be below zero.")
-    lead = await _audited_lead(tx, actor, lead_id)
+    lead = await seen_lead(tx, actor, lead_id, otherwise=Forbidden, is_managing=True)
     found = await queries.system_log(
         tx,
         lead.id,
@@ -264,16 +265,6 @@ async def _seen_beside(tx: Transaction, actor: Actor, entries: Sequence[Timeline
     return await seen_ids(tx, actor, named) if named else set()
 
 
-async def _audited_lead(tx: Transaction, actor: Actor, lead_id: int | None) -> Lead:
-    """Return a lead whose log they may read. Raises: LeadNotExist, or Forbidden when it is there, but not theirs."""
-    try:
-        return await seen_lead(tx, actor, lead_id, is_managing=True)
-    except LeadNotExist:
-        if await has_lead(tx, lead_id):
-            raise Forbidden from None
-        raise
-
-
 def _bound(query: Query, name: str) -> datetime | None:
     millis = query.integer(name, -1)
     return None if millis is None or millis == -1 else _instant(name, millis)
@@ -283,8 +274,8 @@ def _bound(query: Query, name: str) -> datetime | None:
 async def list_history(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return everything that happened to a lead: pinned first, then newest first. Ours.
 
-    `audit=true` shows what was deleted too, and by whom; for those who may read the system log. `limit` 1-100,
-    `cursor` from `nextCursor`.
+    `audit=true` shows what was deleted too, and by whom; for those who may read the system log. Others, lenders, see
+    what was said and written, and nothing of that log. `limit` 1-100, `cursor` from `nextCursor`.
     """
     query = Query(request)
     is_audit = bool(query.boolean("audit"))
@@ -294,7 +285,10 @@ async def list_history(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
     sealer: Sealer = request.app.state.sealer
     after = sealer.open(query.text("cursor"), Place, name="cursor") if query.text("cursor") else None
     lead = await seen_lead(tx, actor, query.path_id("leadId"), is_managing=is_audit)
-    found = await queries.history(tx, lead.id, limit=limit + 1, after=after, with_deleted=is_audit)
+    may_audit = is_audit or lead.id in await seen_ids(tx, actor, [lead.id], is_managing=True)
+    found = await queries.history(
+        tx, lead.id, limit=limit + 1, after=after, with_deleted=is_audit, with_system_log=may_audit
+    )
     page = found[:limit]
     names = await queries.names_of(tx, sorted({entry.actor_id for entry in page if entry.actor_id}))
     last = page[-1] if len(found) > limit else None

@@ -162,30 +162,33 @@ class Place(Struct, frozen=True, array_like=True):
 
 
 async def history(
-    tx: Transaction, lead_id: int, *, limit: int, after: Place | None, with_deleted: bool
+    tx: Transaction, lead_id: int, *, limit: int, after: Place | None, with_deleted: bool, with_system_log: bool
 ) -> list[TimelineEntry]:
     """Return everything that happened to a lead: what is pinned first, then newest first.
 
-    `with_deleted`: what was deleted too, and pins ignored, as the audit reads it.
+    `with_deleted`: what was deleted too, and pins ignored, as the audit reads it. `with_system_log`: who changed what.
     """
+    hidden = [] if with_system_log else _SYSTEM_KINDS
     if with_deleted:
-        return await _stretch(tx, lead_id, limit, after, "true")
+        return await _stretch(tx, lead_id, limit, after, "true", hidden)
     pinned: list[TimelineEntry] = []
     if after is None or after.is_pinned:
-        pinned = await _stretch(tx, lead_id, limit, after, "is_pinned AND deleted_at IS NULL")
+        pinned = await _stretch(tx, lead_id, limit, after, "is_pinned AND deleted_at IS NULL", hidden)
         after = None
     if len(pinned) == limit:
         return pinned
-    return pinned + await _stretch(tx, lead_id, limit - len(pinned), after, "NOT is_pinned AND deleted_at IS NULL")
+    rest = limit - len(pinned)
+    return pinned + await _stretch(tx, lead_id, rest, after, "NOT is_pinned AND deleted_at IS NULL", hidden)
 
 
 async def _stretch(
-    tx: Transaction, lead_id: int, limit: int, after: Place | None, condition: str
+    tx: Transaction, lead_id: int, limit: int, after: Place | None, condition: str, hidden_kinds: Sequence[str]
 ) -> list[TimelineEntry]:
     args = Arguments([tx.team_id, lead_id])
     beyond = f" AND (happened_at, id) < ({args.add(after.happened_at)}, {args.add(after.id)})" if after else ""
+    shown = f" AND kind <> ALL ({args.add(list(hidden_kinds))})" if hidden_kinds else ""
     rows = await tx.fetch(
-        f"""SELECT {_ENTRY} FROM timeline_entry WHERE team_id = $1 AND lead_id = $2 AND {condition}{beyond}
+        f"""SELECT {_ENTRY} FROM timeline_entry WHERE team_id = $1 AND lead_id = $2 AND {condition}{beyond}{shown}
              ORDER BY happened_at DESC, id DESC LIMIT {args.add(limit)}""",
         *args,
     )
