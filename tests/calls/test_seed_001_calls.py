@@ -118,6 +118,16 @@ async def test_s1_24_recording_transcript_and_summary(home: Installation) -> Non
     assert {"call_recorded", "call_summarised"} <= set(kinds)
 
 
+async def test_a_call_of_a_trashed_lead_is_gone_for_those_who_managed_it_only(home: Installation) -> None:
+    lead_id = await home.make.lead(**JANE, assignedUserId=home.people.adam.id)
+    call_id = await _call(home, lead_id)
+    await home.client.ok("DELETE", f"/v1.0/leads/{lead_id}?reason=x")
+    for url in (f"/v1.0/calls/{call_id}", f"/v1.0/call/url/{call_id}"):
+        assert await home.client.refused("GET", url) == (404, 20006)
+        for person in (home.people.otto, home.people.sid):
+            assert await home.client.as_(person).refused("GET", url) == (400, 20017), "as one that never was"
+
+
 async def test_a_player_may_ask_for_parts(home: Installation) -> None:
     lead_id = await home.make.lead(**JANE)
     call_id = await _call(home, lead_id)

@@ -19,7 +19,7 @@ from rooftree.calls.wire import (
     logged_call_response,
 )
 from rooftree.leads.conversations import history_of, managed_conversation
-from rooftree.leads.queries import has_lead, seen_lead
+from rooftree.leads.queries import has_lead, seen_lead, visible_lead
 from rooftree.platform.actor import Actor
 from rooftree.platform.blobs import BlobLinkInvalid, BlobLinks, BlobMissing, BlobStore
 from rooftree.platform.database import Transaction
@@ -89,13 +89,17 @@ async def list_calls(request: AnyRequest, tx: Tx, actor: Caller) -> Response[byt
 
 
 async def _named_call(request: AnyRequest, tx: Transaction, actor: Actor) -> CallView:
-    """Return the call in the path. Raises: CommunicationDenied (20017), LeadNotFound (20006) when its lead is gone."""
+    """Return the call in the path. Raises: CommunicationDenied (20017), LeadNotFound (20006) when its lead is gone.
+
+    That a lead lies in the trash is told to those only who managed it.
+    """
     entry = await find_entry(tx, Query(request).path_id("callId"), channel="call")
     if entry is None:
         raise CommunicationDenied
-    if not await has_lead(tx, entry.lead_id):
+    lead_id = entry.lead_id
+    found = await visible_lead(tx, actor, lead_id, otherwise=CommunicationDenied, with_trash=True, is_managing=True)
+    if found.lead.trashed_at:
         raise LeadNotFound
-    await seen_lead(tx, actor, entry.lead_id, otherwise=CommunicationDenied, is_managing=True)
     (view,) = await queries.with_calls(tx, [entry])
     return view
 
