@@ -27,8 +27,8 @@ from rooftree.messaging.links import Links
 from rooftree.platform.actor import Actor
 from rooftree.platform.blobs import BlobLinks, BlobStore
 from rooftree.platform.database import Database, Transaction
-from rooftree.platform.errors import ApiError, BadCredentials, UserInTokenNotExist
-from rooftree.platform.http import contract, service
+from rooftree.platform.errors import ApiError, BadCredentials, IdempotencyKeyNotTaken, UserInTokenNotExist
+from rooftree.platform.http import contract, idempotency, service
 from rooftree.platform.http.auth import RefusedCredentials, actor_of, credential
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
@@ -63,6 +63,7 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
         },
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
+        after_request=idempotency.note_answer,
         request_max_body_size=settings.body_limit_bytes + 1,
     )
     app.state.settings = settings
@@ -88,7 +89,11 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     declared = request.headers.get("content-length", "")
     check_size(int(declared) if declared.isascii() and declared.isdigit() else 0, state.settings.body_limit_bytes)
     key_hash = _key_hash(request)
-    async with state.database.asking(key_hash, is_writing=request.method not in _READING) as (tx, record):
+    is_writing = request.method not in _READING
+    has_key = is_writing and idempotency.has_key(request)
+    if has_key:
+        await request.body()  # what is compared comes in before a connection is held
+    async with state.database.asking(key_hash, is_writing=is_writing) as (tx, record):
         try:
             actor = actor_of(record)
         except ApiError as error:
@@ -97,9 +102,15 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
         yield tx
 
+        claim = await idempotency.take(request, tx, actor) if has_key else None
 
+        if claim:
+            await idempotency.keep(request, tx, claim)
 async def _identity(request: AnyRequest) -> Actor:
-    """Authenticate, and hold nothing: for requests that take long to come in."""
+    """Authenticate, and hold nothing: for requests that take long to come in.
+
+    Nothing of it could be kept with the change, so an Idempotency-Key is refused.
+    """
     state = request.app.state
     async with state.database.asking(_key_hash(request), is_writing=False) as (_, record):
         try:
@@ -109,6 +120,8 @@ async def _identity(request: AnyRequest) -> Actor:
     state.last_used.note(actor.team_id, actor.key_id)
     return actor
 
+    if request.method not in _READING and idempotency.has_key(request):
+        raise IdempotencyKeyNotTaken
 
 def _actor(request: AnyRequest, tx: Tx) -> Actor:  # noqa: ARG001
     """Return who asks; opening `tx` has found out."""

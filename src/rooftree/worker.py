@@ -14,6 +14,7 @@ import rooftree.messaging.jobs
 from rooftree.leads.mailbox import receive_mail
 from rooftree.messaging.intake import ReturnAddresses, parse_mail
 from rooftree.messaging.smtp_in import serve_mail
+from rooftree.platform import kept_answers
 from rooftree.platform.blobs import BlobStore
 from rooftree.platform.database import Database
 from rooftree.platform.jobs import CONCURRENCY, Job, Timer, run_forever
@@ -33,7 +34,7 @@ async def rooms(settings: Settings, secret: bytes, blobs: BlobStore) -> AsyncGen
     ):
         yield (
             [*rooftree.leads.jobs.jobs(settings.phone_region), *carrier.jobs, *recordings.jobs, *listener.jobs],
-            [*rooftree.leads.jobs.TIMERS, *carrier.timers],
+            [*rooftree.leads.jobs.TIMERS, *kept_answers.TIMERS, *carrier.timers],
         )
 
 

@@ -108,6 +108,42 @@ class Conflict(ApiError):
     text = "This does not fit what is stored; the message says what to do first."
 
 
+class RequestStillRunning(ApiError):
+    """A request with the same Idempotency-Key is under way: send this one again in a moment."""
+
+    status = 409
+    code = 900410
+    name = "REQUEST_STILL_RUNNING"
+    text = "A request with this Idempotency-Key is still running; send it again in a moment."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class IdempotencyKeyReused(ApiError):
+    """The Idempotency-Key came with another request before: another method, path, query or body."""
+
+    status = 422
+    code = 900422
+    name = "IDEMPOTENCY_KEY_REUSED"
+    text = "This Idempotency-Key came with another request before; a new request needs a new key."
+
+
+class IdempotencyKeyNotTaken(ApiError):
+    """An Idempotency-Key on an operation that does without; the message says why."""
+
+    code = 900411
+    name = "IDEMPOTENCY_KEY_NOT_TAKEN"
+    text = "This operation takes no Idempotency-Key: sent again as it is, it does the same. Leave the header out."
+
+
+class PreconditionFailed(ApiError):
+    """If-Match names other versions than the present one; the message and the header ETag name that."""
+
+    status = 412
+    code = 900412
+    name = "PRECONDITION_FAILED"
+    text = "If-Match does not name the present version."
+
+
 class BodyTooLarge(ApiError):
     """A request body above the limit of the setting ROOFTREE_BODY_LIMIT_BYTES."""
 
@@ -118,7 +154,7 @@ class BodyTooLarge(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """Too many refused credentials from one address. The sentence is the contract's."""
+    """Too many requests of one key, or refused credentials from one address. The sentence is the contract's."""
 
     status = 429
     code = 900429

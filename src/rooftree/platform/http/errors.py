@@ -21,6 +21,7 @@ from rooftree.platform.errors import (
     NotFound,
     Unavailable,
 )
+from rooftree.platform.http.idempotency import Replay, replayed
 from rooftree.platform.http.reading import AnyRequest
 
 _log: Final = structlog.get_logger("rooftree.http")
@@ -83,6 +84,7 @@ def _unforeseen(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {
     ApiError: _refused,
+    Replay: replayed,
     HTTPException: _framework,
     Exception: _unforeseen,
 }

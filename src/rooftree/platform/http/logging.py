@@ -10,6 +10,8 @@ from litestar import Litestar
 from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from rooftree.platform.http import idempotency
+
 _CLIENT_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log: Final = structlog.get_logger("rooftree.http")
 
@@ -35,6 +37,7 @@ class RequestIds:
         request_id = _request_id(scope["headers"])
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        idempotency.watch(scope)
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

@@ -8,7 +8,15 @@ from litestar import Response, post, put
 from litestar.handlers import HTTPRouteHandler
 
 from rooftree.auth.actions import revoke_keys_of
-from rooftree.platform.errors import ApiError, BadCredentials, BodyTooLarge, TooManyRequests, UserInTokenNotExist
+from rooftree.platform.errors import (
+    ApiError,
+    BadCredentials,
+    BodyTooLarge,
+    IdempotencyKeyReused,
+    RequestStillRunning,
+    TooManyRequests,
+    UserInTokenNotExist,
+)
 from rooftree.platform.http.answers import answer
 from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.errors import envelope
@@ -20,6 +28,8 @@ from rooftree.team.wire import AgentProfile, AgentTagRequest, MemberRequest
 _SUCCESS: Final = "success"
 #: Refused before the operation begins: these keep their status everywhere.
 _AT_THE_DOOR: Final = (BadCredentials, UserInTokenNotExist)
+#: About the request, not about agents: these look everywhere the same.
+_ABOUT_THE_REQUEST: Final = (TooManyRequests, BodyTooLarge, IdempotencyKeyReused, RequestStillRunning)
 
 Refusal = Callable[[AnyRequest, ApiError], Response[bytes]]
 
@@ -28,7 +38,7 @@ def _as_result(*, nothing: int, keeps_status: bool) -> Refusal:
     """Return what puts a refusal into `{data, errorCode, errorMsg}`. contract: errors.md 1, exception 2"""
 
     def refused(_: AnyRequest, error: ApiError) -> Response[bytes]:
-        if isinstance(error, TooManyRequests | BodyTooLarge):
+        if isinstance(error, _ABOUT_THE_REQUEST):
             return envelope(error)
         status = error.status if keeps_status or isinstance(error, _AT_THE_DOOR) else 200
         body = {"data": nothing, "errorCode": error.code, "errorMsg": error.message, "errorData": None}
@@ -39,7 +49,7 @@ def _as_result(*, nothing: int, keeps_status: bool) -> Refusal:
 
 def _as_common(_: AnyRequest, error: ApiError) -> Response[bytes]:
     """Put a refusal into `{code, message}` with HTTP 200. contract: errors.md 1, exception 1"""
-    if isinstance(error, (*_AT_THE_DOOR, TooManyRequests, BodyTooLarge)):
+    if isinstance(error, (*_AT_THE_DOOR, *_ABOUT_THE_REQUEST)):
         return envelope(error)
     return _json({"code": error.code, "message": error.message, "data": None}, 200, {})
 
