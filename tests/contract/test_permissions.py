@@ -26,17 +26,15 @@ from rooftree.platform.http import service
 from rooftree.platform.settings import Settings
 
 TABLE: Final = Path(__file__).with_name("permissions.txt")
-#: Operations without a caller: what knocks has a signature or a sealed link of its own, or may be anybody.
+#: Operations without a caller, by how their paths begin: what knocks proves itself otherwise, or may be anybody.
 WITHOUT_CALLER: Final = {
-    "POST /rooftree/v1/inbound/twilio/sms": "signed by Twilio",
-    "POST /rooftree/v1/inbound/twilio/status": "signed by Twilio",
-    "POST /rooftree/v1/inbound/twilio/status/{token}": "signed by Twilio",
-    "POST /rooftree/v1/inbound/twilio/voice": "signed by Twilio",
-    "POST /rooftree/v1/inbound/twilio/recording": "signed by Twilio",
-    "POST /rooftree/v1/inbound/events": "signed with the server's own secret",
-    "GET /rooftree/v1/unsubscribe/{token}": "a sealed link, sent to the lead",
-    "POST /rooftree/v1/unsubscribe/{token}": "a sealed link, sent to the lead",
-    "GET /rooftree/v1/blobs/{token}": "a sealed link, good for an hour",
+    "/rooftree/v1/inbound/": "signed by the provider, or with the server's own secret",
+    "/rooftree/v1/unsubscribe/": "a sealed link, sent to the lead",
+    "/rooftree/v1/blobs/": "a sealed link, good for an hour",
+    "/oauth/": "an application's secret, or a person at the browser: how callers come to be",
+    "/api/user-web/oauth/": "the same",
+    "/page/vendor-auth.html": "the same",
+    "/.well-known/": "for anybody",
 }
 #: Answers that say: you may not. 20017 and its kin; 990106 and 990107: an owner, oneself.
 REFUSED: Final = {20017, 900001, 900002, 900004, 1900012, 990106, 990107}
@@ -799,8 +797,7 @@ def served() -> set[str]:
         for path in handler.paths - pages
         for method in handler.http_methods
     }
-    assert found >= WITHOUT_CALLER.keys()
-    return found - WITHOUT_CALLER.keys()
+    return {name for name in found if not name.split(" ")[1].startswith(tuple(WITHOUT_CALLER))}
 
 
 def test_every_operation_has_a_line() -> None:

@@ -95,6 +95,13 @@ async def test_custom_fields_that_are_refused(client: Client, field: dict[str, s
     assert await client.refused("POST", "/v1.0/teamFeatures/custom-field", field) == (400, code)
 
 
+async def test_a_lender_adds_no_custom_field(client: Client, make: Make, people: People) -> None:
+    await make.change("UPDATE member SET role = 'lender' WHERE id = $1", people.adam.id)
+    field = {"attributeName": "Budget", "attributeType": "number"}
+    assert await client.refused("POST", "/v1.0/teamFeatures/custom-field", field) == (400, 20017)
+    assert await client.ok("GET", "/v1.0/teamFeatures/listCustomField") == []
+
+
 async def test_a_custom_field_name_is_taken_once(client: Client) -> None:
     field = {"attributeName": "Budget", "attributeType": "number"}
     await client.ok("POST", "/v1.0/teamFeatures/custom-field", field)

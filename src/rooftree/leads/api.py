@@ -32,6 +32,7 @@ from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query, body_of
 from rooftree.platform.pages import metadata
 from rooftree.routing import actions as routing
+from rooftree.team.errors import OrganisationDenied
 
 
 def _region(request: AnyRequest) -> str:
@@ -159,7 +160,12 @@ async def list_custom_fields(tx: Tx, actor: Caller) -> Response[bytes]:
 
 @post("/v1.0/teamFeatures/custom-field", status_code=200)
 async def add_custom_field(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
-    """Add a field to the team's leads. contract: POST /v1.0/teamFeatures/custom-field"""
+    """Add a field to the team's leads. contract: POST /v1.0/teamFeatures/custom-field
+
+    No permission is published for it; but lenders read, and manage nothing. contract: auth.md 8
+    """
+    if actor.role == "lender":
+        raise OrganisationDenied("Lenders read leads; what a lead consists of is not theirs to change.")
     await actions.add_custom_field(tx, await body_of(request, CustomAttribute))
     return answer("success")
 
