@@ -61,9 +61,9 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
             "actor": Provide(_actor, sync_to_thread=False),
             "identity": Provide(_identity),
         },
+        after_request=idempotency.note_answer,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
-        after_request=idempotency.note_answer,
         request_max_body_size=settings.body_limit_bytes + 1,
     )
     app.state.settings = settings
@@ -100,12 +100,12 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
             raise _counted(request, error) from None
         state.last_used.note(actor.team_id, actor.key_id)
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
-        yield tx
-
         claim = await idempotency.take(request, tx, actor) if has_key else None
-
+        yield tx
         if claim:
             await idempotency.keep(request, tx, claim)
+
+
 async def _identity(request: AnyRequest) -> Actor:
     """Authenticate, and hold nothing: for requests that take long to come in.
 
@@ -118,10 +118,10 @@ async def _identity(request: AnyRequest) -> Actor:
         except ApiError as error:
             raise _counted(request, error) from None
     state.last_used.note(actor.team_id, actor.key_id)
-    return actor
-
     if request.method not in _READING and idempotency.has_key(request):
         raise IdempotencyKeyNotTaken
+    return actor
+
 
 def _actor(request: AnyRequest, tx: Tx) -> Actor:  # noqa: ARG001
     """Return who asks; opening `tx` has found out."""
