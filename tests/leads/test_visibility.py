@@ -110,3 +110,26 @@ async def test_a_lender_reads_but_does_not_manage(client: Client, make: Make, pe
     otto = client.as_(people.otto)
     assert await otto.ids() == [lead_id]
     assert await otto.refused("PUT", f"/v1.0/leads/{lead_id}", {"lastName": "x"}) == (404, 20006)
+
+
+@pytest.mark.parametrize("role", ["office_owner", "office_admin"])
+async def test_who_runs_an_office_sees_what_lies_below_it_and_nothing_beside_or_above(
+    client: Client, make: Make, people: People, role: str
+) -> None:
+    """contract: auth.md 8. South comes to lie below North, and leaves it again."""
+    await make.change("UPDATE member SET role = $2 WHERE id = ANY ($1)", [people.adam.id, people.otto.id], role)
+    olive, adam, otto = client.as_(people.olive), client.as_(people.adam), client.as_(people.otto)
+    ours, theirs, companys = [
+        await make.lead(by=person, assignedUserId=person.id, ownershipScope="PERSONAL", ownershipId=person.id)
+        for person in (people.ana, people.otto, people.olive)
+    ]
+    of_office = await make.lead(
+        by=people.olive, assignedUserId=people.olive.id, ownershipScope="OFFICE", ownershipId=people.south
+    )
+    for parent, seen in ((people.north, {ours, theirs, of_office}), (0, {ours})):
+        await olive.ok("POST", "/v1.0/org/office", {"id": people.south, "parentId": parent})
+        assert set(await adam.ids()) == seen
+        assert set(await otto.ids()) == {theirs, of_office}, "what lies above stays out of sight"
+        for lead_id in (ours, theirs, of_office, companys):
+            answer = await adam.send("PUT", f"/v1.0/leads/{lead_id}", {"lastName": f"L{parent}"})
+            assert answer.status_code == (200 if lead_id in seen else 404)
