@@ -28,7 +28,7 @@ from rooftree.platform.actor import Actor
 from rooftree.platform.blobs import BlobLinks, BlobStore
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import ApiError, BadCredentials, IdempotencyKeyNotTaken, UserInTokenNotExist
-from rooftree.platform.http import contract, idempotency, service
+from rooftree.platform.http import contract, idempotency, rate_limit, service
 from rooftree.platform.http.auth import RefusedCredentials, actor_of, credential
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
@@ -77,6 +77,7 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
     app.state.blob_links = BlobLinks(signing_secret, settings.address)
     app.state.last_used = LastUsed()
     app.state.refused = RefusedCredentials(settings.auth_failures_per_minute)
+    app.state.limits = rate_limit.Limits(app.state.refused, is_on=settings.rate_limits != "off")
     return RequestIds(app)
 
 
@@ -93,12 +94,15 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     has_key = is_writing and idempotency.has_key(request)
     if has_key:
         await request.body()  # what is compared comes in before a connection is held
-    async with state.database.asking(key_hash, is_writing=is_writing) as (tx, record):
+    is_counted = state.limits.is_on
+    async with state.database.asking(key_hash, is_writing=is_writing, is_counted=is_counted) as (tx, record):
         try:
             actor = actor_of(record)
         except ApiError as error:
             raise _counted(request, error) from None
         state.last_used.note(actor.team_id, actor.key_id)
+        rate_limit.show(request.scope, record)
+        rate_limit.admit(request.scope)
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
         claim = await idempotency.take(request, tx, actor) if has_key else None
         yield tx
@@ -112,12 +116,15 @@ async def _identity(request: AnyRequest) -> Actor:
     Nothing of it could be kept with the change, so an Idempotency-Key is refused.
     """
     state = request.app.state
-    async with state.database.asking(_key_hash(request), is_writing=False) as (_, record):
+    key_hash, is_counted = _key_hash(request), state.limits.is_on
+    async with state.database.asking(key_hash, is_writing=False, is_counted=is_counted) as (_, record):
         try:
             actor = actor_of(record)
         except ApiError as error:
             raise _counted(request, error) from None
     state.last_used.note(actor.team_id, actor.key_id)
+    rate_limit.show(request.scope, record)
+    rate_limit.admit(request.scope)
     if request.method not in _READING and idempotency.has_key(request):
         raise IdempotencyKeyNotTaken
     return actor

@@ -32,6 +32,17 @@ DATABASE_AWAY = (
 )
 
 
+_AUTHENTICATE = "SELECT * FROM authenticate($1, $2)"
+#: The same, and counts the request of a valid credential: for its application, else for itself.
+_AUTHENTICATE_AND_COUNT = """
+SELECT a.*, c.used, c.ends_at
+  FROM authenticate($1, $2) a
+  LEFT JOIN LATERAL count_request(
+       a.team_id,
+       CASE WHEN a.is_key_valid AND a.is_member_active
+            THEN coalesce((to_jsonb(a) ->> 'app_id')::bigint, a.key_id) END) c ON true"""
+
+
 class Arguments(list["Argument"]):
     """The arguments of a statement that is put together: add one, get its placeholder."""
 
@@ -166,18 +177,25 @@ class Database:
             yield Transaction(connection, None)
 
     @asynccontextmanager
-    async def asking(self, key_hash: bytes, *, is_writing: bool) -> AsyncGenerator[tuple[Transaction, Record | None]]:
+    async def asking(
+        self, key_hash: bytes, *, is_writing: bool, is_counted: bool = False
+    ) -> AsyncGenerator[tuple[Transaction, Record | None]]:
         """Find who holds this key, and serve the request on the same connection, bound to their team.
 
-        One round trip does both. Yields the row of `authenticate()`, None for an unknown key.
+        One round trip does both. Yields the row of `authenticate()`, None for an unknown key; with `is_counted`
+        its columns `used` and `ends_at` say how many requests there were in this minute. What is counted stays
+        counted, whatever becomes of the request, and holds up no other: behind a pooler that takes a round trip more.
         """
+        sql = _AUTHENTICATE_AND_COUNT if is_counted else _AUTHENTICATE
         async with self._pool.acquire() as proxy:
             connection = cast(_Connection, proxy)
             if self._is_pooled:
+                counted = (await _authenticated(connection, sql, key_hash, is_local=True))[1] if is_counted else None
                 async with _begun(connection, self._begin):
-                    yield await _authenticated(connection, key_hash, is_local=True)
+                    tx, record = await _authenticated(connection, _AUTHENTICATE, key_hash, is_local=True)
+                    yield tx, counted or record
                 return
-            asked = await _authenticated(connection, key_hash, is_local=False)
+            asked = await _authenticated(connection, sql, key_hash, is_local=False)
             if not is_writing:
                 yield asked
                 return
@@ -195,9 +213,9 @@ class Database:
 
 
 async def _authenticated(
-    connection: _Connection, key_hash: bytes, *, is_local: bool
+    connection: _Connection, sql: str, key_hash: bytes, *, is_local: bool
 ) -> tuple[Transaction, Record | None]:
-    record = await connection.fetchrow("SELECT * FROM authenticate($1, $2)", key_hash, is_local)
+    record = await connection.fetchrow(sql, key_hash, is_local)
     team_id: int | None = record["team_id"] if record else None
     connection.remember_team(None if is_local else team_id)
     return Transaction(connection, team_id), record

@@ -1,9 +1,9 @@
 """From the Authorization header to the credential in it, and from its owner's row to an Actor. contract: auth.md 1."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rooftree.platform import clock
 from rooftree.platform.actor import Actor
 from rooftree.platform.errors import BadCredentials, TooManyRequests, UserInTokenNotExist
 from rooftree.platform.http.reading import AnyRequest
@@ -47,15 +47,19 @@ class RefusedCredentials:
     """Counts refused credentials per source address and minute. A valid credential is never held up."""
 
     def __init__(self, limit_per_minute: int) -> None:
-        self._limit = limit_per_minute
+        self.limit = limit_per_minute
         self._minute = 0
         self._counts: dict[str, int] = {}
 
     def note(self, address: str) -> None:
         """Count one refusal. Raises: TooManyRequests (429) once the address used up this minute."""
-        minute = int(time.monotonic() // 60)
+        self._counts[address] = self.count(address) + 1
+        if self._counts[address] > self.limit:
+            raise TooManyRequests
+
+    def count(self, address: str) -> int:
+        """Return how many of an address were refused in this minute."""
+        minute = int(clock.now().timestamp()) // 60
         if self._minute != minute:
             self._minute, self._counts = minute, {}
-        self._counts[address] = self._counts.get(address, 0) + 1
-        if self._counts[address] > self._limit:
-            raise TooManyRequests
+        return self._counts.get(address, 0)

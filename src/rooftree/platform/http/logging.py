@@ -1,4 +1,4 @@
-"""A request id on every answer and every log line, and the figures of /metrics."""
+"""A request id on every answer and every log line, the caller's rate limit, and the figures of /metrics."""
 
 import re
 import secrets
@@ -11,6 +11,7 @@ from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from rooftree.platform.http import idempotency
+from rooftree.platform.http.rate_limit import Limits
 
 _CLIENT_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log: Final = structlog.get_logger("rooftree.http")
@@ -42,7 +43,12 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                limits: Limits = self.state.limits
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                    *limits.headers(scope, message["status"]),
+                ]
                 _observe(scope, message["status"], time.perf_counter() - started)
             await send(message)
 
