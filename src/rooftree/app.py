@@ -4,13 +4,14 @@ The order of a request: path and method (the framework), size of the body, crede
 body itself. contract: errors.md 2
 """
 
-from collections.abc import AsyncGenerator
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Final
 
 from litestar import Litestar
 from litestar.di import Provide
 
 import rooftree.ai.api
+import rooftree.auth.api
 import rooftree.calls.api
 import rooftree.leads.api
 import rooftree.manual_logs.api
@@ -29,7 +30,7 @@ from rooftree.platform.blobs import BlobLinks, BlobStore
 from rooftree.platform.database import Database, Transaction
 from rooftree.platform.errors import ApiError, BadCredentials, IdempotencyKeyNotTaken, UserInTokenNotExist
 from rooftree.platform.http import contract, idempotency, rate_limit, service
-from rooftree.platform.http.auth import RefusedCredentials, actor_of, credential
+from rooftree.platform.http.auth import RefusedCredentials, actor_of, check_grants, credential
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
 from rooftree.platform.http.logging import RequestIds
@@ -48,14 +49,16 @@ ROUTES: Final = [
     *rooftree.calls.api.ROUTES,
     *rooftree.ai.api.ROUTES,
     *rooftree.transactions.api.ROUTES,
+    *rooftree.auth.api.ROUTES,
 ]
 _READING: Final = {"GET", "HEAD"}
 
 
 def create_app(settings: Settings, database: Database, signing_secret: bytes) -> RequestIds:
     """Return the application, serving from an open database. The caller opens and closes the database."""
+    routes = [*ROUTES, *contract.not_yet_served(ROUTES), *service.ROUTES]
     app = Litestar(
-        route_handlers=[*ROUTES, *contract.not_yet_served(ROUTES), *service.ROUTES],
+        route_handlers=routes,
         dependencies={
             "tx": Provide(_tx),
             "actor": Provide(_actor, sync_to_thread=False),
@@ -69,7 +72,9 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
     app.state.settings = settings
     app.state.description = contract.described(ROUTES)
     app.state.database = database
+    app.state.tags = contract.tags_of(routes)
     app.state.key_reader = KeyReader(signing_secret)
+    app.state.oauth = rooftree.auth.api.Door(signing_secret, settings, database)
     app.state.sealer = Sealer(signing_secret)
     app.state.links = Links(signing_secret, settings.address, is_public=bool(settings.public_url))
     app.state.returns = ReturnAddresses(signing_secret, settings.email_in_domain) if settings.email_in_domain else None
@@ -96,11 +101,7 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
         await request.body()  # what is compared comes in before a connection is held
     is_counted = state.limits.is_on
     async with state.database.asking(key_hash, is_writing=is_writing, is_counted=is_counted) as (tx, record):
-        try:
-            actor = actor_of(record)
-        except ApiError as error:
-            raise _counted(request, error) from None
-        state.last_used.note(actor.team_id, actor.key_id)
+        actor = _admitted(request, record)
         rate_limit.show(request.scope, record)
         rate_limit.admit(request.scope)
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
@@ -118,15 +119,24 @@ async def _identity(request: AnyRequest) -> Actor:
     state = request.app.state
     key_hash, is_counted = _key_hash(request), state.limits.is_on
     async with state.database.asking(key_hash, is_writing=False, is_counted=is_counted) as (_, record):
-        try:
-            actor = actor_of(record)
-        except ApiError as error:
-            raise _counted(request, error) from None
-    state.last_used.note(actor.team_id, actor.key_id)
+        actor = _admitted(request, record)
     rate_limit.show(request.scope, record)
     rate_limit.admit(request.scope)
     if request.method not in _READING and idempotency.has_key(request):
         raise IdempotencyKeyNotTaken
+    return actor
+
+
+def _admitted(request: AnyRequest, record: Mapping[str, Any] | None) -> Actor:
+    """Return who asks, if their credential is valid and was granted this operation."""
+    try:
+        actor = actor_of(record)
+    except ApiError as error:
+        raise _counted(request, error) from None
+    state = request.app.state
+    check_grants(actor, state.tags.get((request.method, request.scope["path_template"]), frozenset()))
+    if actor.key_id is not None:
+        state.last_used.note(actor.team_id, actor.key_id)
     return actor
 
 

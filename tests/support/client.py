@@ -17,6 +17,12 @@ NOT_JSON = (
     "/rooftree/v1/unsubscribe/",
     "/rooftree/v1/blobs/",
     "/rooftree/v1/inbound/twilio/",
+    "/page/",
+    "/oauth/authorize",
+    "/oauth/consent",
+    "/oauth/sign-",
+    "/oauth/connections",
+    "/api/user-web/oauth/authorize",
 )
 
 

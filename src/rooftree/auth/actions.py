@@ -2,8 +2,9 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from joserfc import jws
@@ -19,7 +20,13 @@ SCOPE: Final = "THIRD_PARTY_OPERATION"
 
 
 async def create_key(
-    tx: Transaction, signing_secret: bytes, member_id: int, name: str, expires_at: datetime | None = None
+    tx: Transaction,
+    signing_secret: bytes,
+    member_id: int,
+    name: str,
+    expires_at: datetime | None = None,
+    *,
+    grants: Sequence[str] | None = None,
 ) -> tuple[str, ApiKey]:
     """Make a key for a member; return its text, which nobody can see again, and its row. Writes: api_key.
 
@@ -34,17 +41,32 @@ async def create_key(
     }
     if expires_at:
         payload["exp"] = int(expires_at.timestamp())
-    secret = OctKey.import_key(signing_secret)
-    token = jws.serialize_compact({"alg": "HS256"}, msgspec.json.encode(payload), secret)
+    token = signed(signing_secret, payload)
     key_hash = hashlib.sha256(token.encode()).digest()
-    return token, await store.insert_key(tx, key_id, member_id, name, key_hash, token[-4:], expires_at)
+    return token, await store.insert_key(tx, key_id, member_id, name, key_hash, token[-4:], expires_at, grants)
+
+
+def signed(signing_secret: bytes, payload: Mapping[str, Any]) -> str:
+    """Return a credential of this installation: a compact JWS."""
+    secret = OctKey.import_key(signing_secret)
+    return jws.serialize_compact({"alg": "HS256"}, msgspec.json.encode(payload), secret)
 
 
 async def revoke_key(tx: Transaction, key_id: int) -> bool:
-    """End a key: the next request with it is refused, in every process. False: there is no such living key."""
-    return await store.revoke(tx, key_id)
+    """End a key and the tokens made from it, in every process. False: there is no such living key.
+
+    Writes: api_key, oauth_grant.
+    """
+    is_done = await store.revoke(tx, key_id)
+    await store.revoke_grants_of_key(tx, key_id)
+    return is_done
 
 
 async def revoke_keys_of(tx: Transaction, member_id: int) -> None:
-    """End every key of a member, for good: who gets their access back needs a new one. contract: auth.md 3.4"""
+    """End every key, token and session of a member, for good: who gets their access back begins anew.
+
+    Contract: auth.md 3.4. Writes: api_key, oauth_code, oauth_grant, web_session.
+    """
     await store.revoke_of_member(tx, member_id)
+    await store.revoke_grants_of_member(tx, member_id)
+    await store.delete_sessions_of(tx, member_id)

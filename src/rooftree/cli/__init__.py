@@ -2,7 +2,7 @@
 
 import typer
 
-from rooftree.cli import database, doctor, held_jobs, keys, leads, mail, outbox, seed, serve, tray, users
+from rooftree.cli import apps, database, doctor, held_jobs, keys, leads, mail, outbox, seed, serve, tray, users
 
 app = typer.Typer(
     name="rooftree",
@@ -21,6 +21,7 @@ app.command()(serve.openapi)
 app.command()(serve.version)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(apps.app, name="apps")
 app.add_typer(leads.app, name="leads")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")

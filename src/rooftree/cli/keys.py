@@ -8,8 +8,10 @@ import typer
 from rich.table import Table
 
 from rooftree.auth import actions, queries
+from rooftree.auth.applications import known
 from rooftree.cli.running import Refused, console, out, run, running, team_of
 from rooftree.platform import clock
+from rooftree.platform.http.contract import grantable
 from rooftree.platform.secret import shared_secret
 
 app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
@@ -23,18 +25,25 @@ def create(
     user: Login = None,
     expires: Annotated[str | None, typer.Option(help="When it ends: 12h, 90d, 1y. Never by default.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print the key alone, for scripts.")] = False,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="A group of operations, e.g. Leads; may be repeated. All by default."),
+    ] = None,
 ) -> None:
     """Make a key. It is shown this once: only a hash is stored."""
-    run(_create(name, user, expires, is_plain=plain))
+    run(_create(name, user, expires, scope, is_plain=plain))
 
 
-async def _create(name: str, user: str | None, expires: str | None, *, is_plain: bool) -> None:
+async def _create(
+    name: str, user: str | None, expires: str | None, scopes: list[str] | None, *, is_plain: bool
+) -> None:
     expires_at = _end(expires)
+    grants = known(scopes or None, grantable())
     async with running() as server:
         secret = await shared_secret(server.owner)
         team_id, member_id = await team_of(server.owner, user)
         async with server.owner.transaction(team_id) as tx:
-            text, key = await actions.create_key(tx, secret, member_id, name, expires_at)
+            text, key = await actions.create_key(tx, secret, member_id, name, expires_at, grants=grants)
     if is_plain:
         print(text)
         return

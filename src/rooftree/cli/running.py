@@ -4,13 +4,15 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
 
+from rooftree.auth.applications import ApplicationError
+from rooftree.auth.signing_in import PasswordError
 from rooftree.platform import embedded_postgres
 from rooftree.platform.database import DATABASE_AWAY, Database
 from rooftree.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -25,6 +27,18 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 
 class Refused(Exception):
     """A command that cannot be done; the message says why and what to do."""
+
+
+#: What goes wrong because of what was asked for: its message is all there is to say.
+_SAID: Final = (
+    SettingError,
+    EmbeddedPostgresError,
+    SchemaError,
+    TeamError,
+    ApplicationError,
+    PasswordError,
+    Refused,
+)
 
 
 class Running(Struct):
@@ -52,7 +66,7 @@ def explained(error: Exception) -> str | None:
     """Return what an error means for who runs the command; None when it is a mistake of ours."""
     if isinstance(error, ExceptionGroup):  # one of the things that `serve` does side by side
         return explained(error.exceptions[0])
-    if isinstance(error, (SettingError, EmbeddedPostgresError, SchemaError, TeamError, Refused)):
+    if isinstance(error, _SAID):
         return str(error)
     if isinstance(error, DATABASE_AWAY):
         return f"The database does not answer: {error}. Is ROOFTREE_DATABASE_URL right, and the server up?"

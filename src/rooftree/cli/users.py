@@ -1,18 +1,22 @@
 """rooftree users: the people of a team."""
 
+import sys
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from rooftree.auth.actions import revoke_keys_of
+from rooftree.auth.signing_in import set_password
 from rooftree.cli.running import Refused, console, out, run, running, team_of
 from rooftree.messaging.inbound import e164
 from rooftree.team import actions, queries
 from rooftree.timeline.actions import announce_agent
 from rooftree.timeline.kinds import AGENT_CREATED
 
-app = typer.Typer(help="The people of the team: list, add, number, deactivate, reactivate.", no_args_is_help=True)
+app = typer.Typer(
+    help="The people of the team: list, add, password, number, deactivate, reactivate.", no_args_is_help=True
+)
 
 Team = Annotated[str | None, typer.Option("--team-of", help="Login of anybody in the team, if there are several.")]
 
@@ -90,6 +94,24 @@ async def _number(email: str, wish: str) -> None:
         async with server.owner.transaction(team_id) as tx:
             await actions.set_virtual_number(tx, email, normal)
     console.print(f"{email} texts from {normal} now." if normal else f"{email} has no number now.")
+
+
+@app.command()
+def password(
+    email: Annotated[str, typer.Argument(help="Their login.")],
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from standard input, for scripts.")] = False,
+) -> None:
+    """Give somebody a password, for the page where they connect applications. Ends their sessions."""
+    given = sys.stdin.readline().rstrip("\r\n") if stdin else None
+    run(_password(email, given or typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
+
+
+async def _password(email: str, given: str) -> None:
+    async with running() as server:
+        team_id, member_id = await team_of(server.owner, email)
+        async with server.owner.transaction(team_id) as tx:
+            await set_password(tx, member_id, given)
+    console.print(f"{email} has a new password.")
 
 
 @app.command()

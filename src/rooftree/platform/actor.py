@@ -53,6 +53,10 @@ class Actor(Struct, frozen=True):
     profile: frozenset[str] | None = None  #: what a profile of the team's own allows them; None: their role decides
     department_ids: list[int] = msgspec.field(default_factory=list[int])  #: their office and those below it
     pond_ids: list[int] = msgspec.field(default_factory=list[int])  #: ponds they draw from
+    app_id: int | None = None  #: the application that asks in their name, the vendorId of what it makes
+    app_mode: str | None = None  #: development, production
+    app_limit: int | None = None  #: requests a minute that the application has to itself; None: those of its mode
+    grants: frozenset[str] | None = None  #: tags of the operations that their credential may use; None: all
 
     @property
     def permissions(self) -> frozenset[str]:

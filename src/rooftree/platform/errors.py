@@ -72,6 +72,21 @@ class UserInTokenNotExist(ApiError):
     text = "User in token does not exist."
 
 
+class VendorPermissionScope(ApiError):
+    """The application was not granted this operation (403; a key that was not: 400). The sentence is the contract's."""
+
+    status = 403
+    code = 200100
+    name = "VENDOR_PERMISSION_SCOPE"
+    text = "Sorry, the vendor does not have permission for this API."
+
+
+class KeyPermissionScope(VendorPermissionScope):
+    """A key that was not granted this operation."""
+
+    status = 400
+
+
 class ResourceNotExist(ApiError):
     """A note, log or other thing that is unknown, deleted or not visible: one answer for all three."""
 

@@ -5,7 +5,13 @@ from typing import Any, Final
 
 from rooftree.platform import clock
 from rooftree.platform.actor import Actor
-from rooftree.platform.errors import BadCredentials, TooManyRequests, UserInTokenNotExist
+from rooftree.platform.errors import (
+    BadCredentials,
+    KeyPermissionScope,
+    TooManyRequests,
+    UserInTokenNotExist,
+    VendorPermissionScope,
+)
 from rooftree.platform.http.reading import AnyRequest
 
 _SCHEMES: Final = {"bearer", "token"}
@@ -40,7 +46,20 @@ def actor_of(record: Mapping[str, Any] | None) -> Actor:
         profile=None if record["permissions"] is None else frozenset(record["permissions"]),
         department_ids=record["department_ids"],
         pond_ids=record["pond_ids"],
+        app_id=record["app_id"],
+        app_mode=record["app_mode"],
+        app_limit=record["app_limit"],
+        grants=None if record["grants"] is None else frozenset(record["grants"]),
     )
+
+
+def check_grants(actor: Actor, tags: frozenset[str]) -> None:
+    """Refuse an operation, by its tags, that the caller's credential was not granted. contract: auth.md 4
+
+    Raises: VendorPermissionScope (403 200100), KeyPermissionScope (400 200100).
+    """
+    if actor.grants is not None and not tags & actor.grants:
+        raise KeyPermissionScope if actor.app_id is None else VendorPermissionScope
 
 
 class RefusedCredentials:

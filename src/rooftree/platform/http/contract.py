@@ -42,6 +42,29 @@ def operations() -> Iterator[tuple[str, str]]:
             yield method.upper(), path
 
 
+def grantable() -> frozenset[str]:
+    """Return the tags that a credential can be limited to: those of the operations that ask for one."""
+    return frozenset(
+        tag
+        for methods in document()["paths"].values()
+        for method, operation in methods.items()
+        if method in _METHODS and operation.get("security") != []
+        for tag in operation["tags"]
+    )
+
+
+def tags_of(served: Iterable[HTTPRouteHandler]) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the tags of each route by method and path; another spelling of a path has those of the documented one."""
+    paths = document()["paths"]
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for handler in served:
+        for method in handler.http_methods:
+            documented = [paths.get(_plain(path), {}).get(method.lower(), {}) for path in handler.paths]
+            tags = frozenset(tag for operation in documented for tag in operation.get("tags", ()))
+            found |= {(str(method), _plain(path)): tags for path in handler.paths}
+    return found
+
+
 def not_yet_served(served: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Return handlers that answer 501 for each operation of the contract without a handler of its own."""
     missing: dict[str, list[HttpMethod]] = {}
