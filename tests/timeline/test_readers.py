@@ -241,7 +241,7 @@ async def test_the_audit_shows_deletions_with_who_and_when(client: Client, make:
     assert (audit["note_deleted"]["memberName"], audit["log_deleted"]["memberName"]) == ("Ana", "Adam")
 
 
-async def test_who_may_not_read_the_system_log_reads_no_part_of_it_here(
+async def test_who_only_reads_a_lead_reads_what_was_said_and_written(
     client: Client, make: Make, people: People
 ) -> None:
     lent, lender = await lender_on(client, make, people)
@@ -254,8 +254,10 @@ async def test_who_may_not_read_the_system_log_reads_no_part_of_it_here(
     await client.ok("PUT", f"/v1.0/leads/{lent}", {"stage": "Contacted"})
     for limit in (1, 2, 100):
         seen = await _whole(lender, lent, limit)
-        assert [entry["kind"] for entry in seen] == ["note_added", "site_search"]
+        assert [entry["kind"] for entry in seen] == ["note_added"]
         assert seen[0]["details"]["noteId"] == kept
+    for url in (f"/rooftree/v1/leads/{lent}/routing", f"/v1.0/leads/{lent}/activities"):
+        assert await lender.refused("GET", url) == (404, 20006)
     text = str(await _whole(client, lent, 100))
     assert "bankrupt" in text, "whoever manages the lead reads what became of it"
     assert "slip" in text

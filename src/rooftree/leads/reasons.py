@@ -40,9 +40,10 @@ class RehearsalRequest(Struct, rename="camel"):
 async def routing_of(tx: Transaction, actor: Actor, lead_id: int | None) -> dict[str, Any]:
     """Return every choice that the rules made for a lead, newest first, each with what was tried and who was skipped.
 
+    For those who manage the lead, as the system log, of which it is a part.
     Ours: GET /rooftree/v1/leads/{leadId}/routing. Raises: LeadNotExist (20006).
     """
-    view = await queries.visible_lead(tx, actor, lead_id)
+    view = await queries.visible_lead(tx, actor, lead_id, is_managing=True)
     entries = await timeline.entries_of_kind(tx, view.lead.id, kinds.LEAD_ROUTED, limit=_MOST_CHOICES)
     members = await team.everybody(tx) if entries else {}
     known = await routing_queries.list_rules(tx, None, None) if entries else []

@@ -275,7 +275,8 @@ async def list_history(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
     """Return everything that happened to a lead: pinned first, then newest first. Ours.
 
     `audit=true` shows what was deleted too, and by whom; for those who may read the system log. Others, lenders, see
-    what was said and written, and nothing of that log. `limit` 1-100, `cursor` from `nextCursor`.
+    what was said and written; nothing of that log, and no visits to the website. `limit` 1-100, `cursor` from
+    `nextCursor`.
     """
     query = Query(request)
     is_audit = bool(query.boolean("audit"))
@@ -285,9 +286,9 @@ async def list_history(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
     sealer: Sealer = request.app.state.sealer
     after = sealer.open(query.text("cursor"), Place, name="cursor") if query.text("cursor") else None
     lead = await seen_lead(tx, actor, query.path_id("leadId"), is_managing=is_audit)
-    may_audit = is_audit or lead.id in await seen_ids(tx, actor, [lead.id], is_managing=True)
+    is_managing = is_audit or lead.id in await seen_ids(tx, actor, [lead.id], is_managing=True)
     found = await queries.history(
-        tx, lead.id, limit=limit + 1, after=after, with_deleted=is_audit, with_system_log=may_audit
+        tx, lead.id, limit=limit + 1, after=after, with_deleted=is_audit, is_managing=is_managing
     )
     page = found[:limit]
     names = await queries.names_of(tx, sorted({entry.actor_id for entry in page if entry.actor_id}))

@@ -108,6 +108,10 @@ async def site_activities(tx: Transaction, lead_id: int, page: int) -> list[Time
 _SYSTEM_KINDS: Final = [kind.name for kind in KINDS.values() if kind.system_log_type is not None]
 
 
+#: What the operations of the contract show to those only who manage the lead.
+_MANAGERS_KINDS: Final = [*_SYSTEM_KINDS, *(kind.name for kind in KINDS.values() if kind.site_code is not None)]
+
+
 class LoggedChange(Struct, frozen=True):
     """An entry of the system log, with the names of who did it and to whom."""
 
@@ -162,13 +166,14 @@ class Place(Struct, frozen=True, array_like=True):
 
 
 async def history(
-    tx: Transaction, lead_id: int, *, limit: int, after: Place | None, with_deleted: bool, with_system_log: bool
+    tx: Transaction, lead_id: int, *, limit: int, after: Place | None, with_deleted: bool, is_managing: bool
 ) -> list[TimelineEntry]:
     """Return everything that happened to a lead: what is pinned first, then newest first.
 
-    `with_deleted`: what was deleted too, and pins ignored, as the audit reads it. `with_system_log`: who changed what.
+    `with_deleted`: what was deleted too, and pins ignored, as the audit reads it. `is_managing`: what only those read
+    who manage the lead, too: who changed what, and visits to the website.
     """
-    hidden = [] if with_system_log else _SYSTEM_KINDS
+    hidden = [] if is_managing else _MANAGERS_KINDS
     if with_deleted:
         return await _stretch(tx, lead_id, limit, after, "true", hidden)
     pinned: list[TimelineEntry] = []
