@@ -102,8 +102,6 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     is_counted = state.limits.is_on
     async with state.database.asking(key_hash, is_writing=is_writing, is_counted=is_counted) as (tx, record):
         actor = _admitted(request, record)
-        rate_limit.show(request.scope, record)
-        rate_limit.admit(request.scope)
         request.scope["actor"] = actor  # type: ignore[typeddict-unknown-key]
         claim = await idempotency.take(request, tx, actor) if has_key else None
         yield tx
@@ -120,8 +118,6 @@ async def _identity(request: AnyRequest) -> Actor:
     key_hash, is_counted = _key_hash(request), state.limits.is_on
     async with state.database.asking(key_hash, is_writing=False, is_counted=is_counted) as (_, record):
         actor = _admitted(request, record)
-    rate_limit.show(request.scope, record)
-    rate_limit.admit(request.scope)
     if request.method not in _READING and idempotency.has_key(request):
         raise IdempotencyKeyNotTaken
     return actor
@@ -134,7 +130,9 @@ def _admitted(request: AnyRequest, record: Mapping[str, Any] | None) -> Actor:
     except ApiError as error:
         raise _counted(request, error) from None
     state = request.app.state
+    rate_limit.show(request.scope, record)
     check_grants(actor, state.tags.get((request.method, request.scope["path_template"]), frozenset()))
+    rate_limit.admit(request.scope)
     if actor.key_id is not None:
         state.last_used.note(actor.team_id, actor.key_id)
     return actor

@@ -44,13 +44,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     auth_failures_per_minute: Annotated[
         int, Meta(ge=1, description="Refused credentials of one address before it is answered 429.")
     ] = 60
+    oauth_access_seconds: Annotated[
+        int, Meta(ge=60, le=86_400, description="How long an OAuth access token lasts before it is refreshed.")
+    ] = 7200
     rate_limits: Annotated[
         Literal["off", "lofty"],
         Meta(description="lofty: 10 requests a minute of a key, 100 or 500 of an application, as the original has it."),
     ] = "off"
-    oauth_access_seconds: Annotated[
-        int, Meta(ge=60, le=86_400, description="How long an OAuth access token lasts before it is refreshed.")
-    ] = 7200
     phone_region: Annotated[
         str, Meta(pattern="^[A-Z]{2}$", description="Country of phone numbers that are given without one (ISO 3166).")
     ] = "US"
