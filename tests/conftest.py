@@ -160,7 +160,7 @@ async def secret(owner_db: Database) -> bytes:
 @pytest.fixture
 def app(db: Database, secret: bytes) -> RequestIds:
     """The application."""
-    return create_app(Settings(auth_failures_per_minute=1_000_000), db, secret)
+    return create_app(Settings(auth_failures_per_minute=1_000_000, secret_key="test"), db, secret)
 
 
 @pytest.fixture

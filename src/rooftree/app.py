@@ -21,6 +21,7 @@ import rooftree.routing.api
 import rooftree.team.api
 import rooftree.timeline.api
 import rooftree.transactions.api
+import rooftree.webhooks.api
 from rooftree.auth.queries import KeyReader
 from rooftree.auth.store import LastUsed
 from rooftree.messaging.intake import ReturnAddresses
@@ -50,6 +51,7 @@ ROUTES: Final = [
     *rooftree.ai.api.ROUTES,
     *rooftree.transactions.api.ROUTES,
     *rooftree.auth.api.ROUTES,
+    *rooftree.webhooks.api.ROUTES,
 ]
 _READING: Final = {"GET", "HEAD"}
 

@@ -13,11 +13,15 @@ from rooftree.app import ROUTES
 from rooftree.platform.http import contract, service
 
 #: May only shrink.
-NOT_YET = 58
+NOT_YET = 55
 
 
 #: Other spellings that live clients use, served like the operations they stand for. contract: D24
-ALIASES = {("POST", "/v1.0/leads/{leadId}/activities")}
+ALIASES = {
+    ("POST", "/v1.0/leads/{leadId}/activities"),
+    ("POST", "/v1.0/webhooks"),
+    ("DELETE", "/v1.0/webhooks/{subscribeId}"),
+}
 
 
 #: contract: auth.md 3.1, and the pages behind the first one

@@ -37,7 +37,7 @@ def _enqueued(source: str, names: dict[str, Any]) -> Iterator[str]:
 
 
 async def test_every_enqueued_job_is_registered(tmp_path: Path) -> None:
-    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (jobs, _):
+    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (jobs, _, _):
         names = [job.name for job in jobs]
     assert len(set(names)) == len(names)
     for module in pkgutil.walk_packages(rooftree.__path__, "rooftree."):
@@ -54,7 +54,7 @@ def test_the_search_for_enqueued_names_finds_them() -> None:
 
 
 async def test_every_rooms_jobs_and_timers_are_listed(tmp_path: Path) -> None:
-    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (_, timers):
+    async with worker.rooms(Settings(), bytes(32), BlobStore.open("", tmp_path)) as (_, timers, _):
         names = [timer.name for timer in timers]
     assert len(set(names)) == len(names)
     source = Path(str(worker.__file__)).read_text(encoding="utf-8")

@@ -118,7 +118,10 @@ async def _given_to_people(
 def audience(lead: Lead, *, formerly: Sequence[int] = ()) -> Audience:
     """Return who may hear of a change to this lead, as it stands now; `formerly`: agents it was taken from."""
     assigned = [*formerly, *([lead.assigned_user_id] if lead.assigned_user_id else [])]
-    return Audience(assigned, lead.ownership_scope, lead.ownership_id, lead.is_hidden)
+    others = [lead.lender_user_id] if lead.lender_user_id else []
+    if lead.role_assignees != b"[]":
+        others += [role["assigneeId"] for role in msgspec.json.decode(lead.role_assignees) if role.get("assigneeId")]
+    return Audience(assigned, lead.ownership_scope, lead.ownership_id, lead.is_hidden, others)
 
 
 def _joined(*lists: Any) -> list[str | TagName]:

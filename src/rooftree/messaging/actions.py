@@ -24,9 +24,9 @@ async def queue_message(tx: Transaction, message: NewMessage) -> int:
 
 
 async def notify_agent(
-    tx: Transaction, *, lead_id: int, member_id: int, purpose: str, subject: str, body: str
+    tx: Transaction, *, lead_id: int | None, member_id: int, purpose: str, subject: str, body: str
 ) -> int | None:
-    """Queue an e-mail to a member of the team about a lead; None when there is no such active member."""
+    """Queue an e-mail to a member of the team, about a lead if one is named; None: there is no such active member."""
     member = await team.find_member(tx, member_id)
     if member is None or member.status != "active":
         return None

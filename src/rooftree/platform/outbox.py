@@ -4,13 +4,13 @@ The logbook embeds `insert_announcements()` in the statement that writes its ent
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from rooftree.platform.database import Arguments
+from rooftree.platform.database import Arguments, Record, Transaction
 
 
 class Announcement(Struct, frozen=True):
@@ -37,3 +37,40 @@ def insert_announcements(announcements: Sequence[Announcement], args: Arguments)
     arrays = ", ".join(f"{args.add(values)}::{kind}[]" for kind, values in lists)
     return f"""INSERT INTO announcement (team_id, list_id, verb, lead_id, payload, audience, happened_at)
     SELECT $1, * FROM unnest({arrays})"""
+
+
+#: Any number that no other program locks by: one writer numbers announcements at a time.
+_LOCK: Final = 7_216_004_204
+
+
+async def number_announcements(tx: Transaction, limit: int) -> list[Record]:
+    """Give numbers to what was announced since the last time, in commit order; return it in that order.
+
+    Whoever holds number n sees every announcement below it: those that commit later get higher ones. Columns:
+    team_id, seq, list_id, verb, lead_id, payload, audience, happened_at. Needs the owner's rights.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    return await tx.fetch(
+        """
+WITH new AS MATERIALIZED (
+    SELECT team_id, id FROM announcement WHERE seq IS NULL ORDER BY id LIMIT $1),
+numbered AS MATERIALIZED (
+    SELECT team_id, id, nextval('announcement_seq') AS seq FROM (SELECT * FROM new ORDER BY id) AS in_order),
+stored AS (
+    UPDATE announcement a SET seq = n.seq FROM numbered n WHERE a.team_id = n.team_id AND a.id = n.id
+    RETURNING a.team_id, a.seq, a.list_id, a.verb, a.lead_id, a.payload, a.audience, a.happened_at)
+SELECT * FROM stored ORDER BY seq""",
+        limit,
+    )
+
+
+async def prune_announcements(tx: Transaction, age: timedelta, limit: int) -> int:
+    """Delete announcements that are numbered and older; return how many. Needs the owner's rights."""
+    done = await tx.execute(
+        """DELETE FROM announcement WHERE (team_id, id) IN (
+               SELECT team_id, id FROM announcement
+                WHERE happened_at < now() - $1::interval AND seq IS NOT NULL LIMIT $2)""",
+        age,
+        limit,
+    )
+    return int(done.removeprefix("DELETE "))

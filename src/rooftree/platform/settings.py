@@ -141,6 +141,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     ai_model: Annotated[str, Meta(description="Model that summarises.")] = "gpt-4o-mini"
     ai_transcription_model: Annotated[str, Meta(description="Model that transcribes. Empty: nothing is.")] = "whisper-1"
     ai_timeout_seconds: Annotated[int, Meta(ge=1, le=3600, description="Patience with that endpoint.")] = 120
+    webhook_quota: Annotated[int, Meta(ge=1, description="Webhook subscriptions that a team has at most.")] = 100
+    webhook_gather_seconds: Annotated[
+        int, Meta(ge=1, le=60, description="How long entries are gathered for one webhook POST.")
+    ] = 1
+    webhook_timeout_seconds: Annotated[int, Meta(ge=1, le=120, description="Patience with a webhook receiver.")] = 15
+    webhook_log_days: Annotated[
+        int, Meta(ge=1, le=3650, description="How long deliveries, attempts and the event feed are kept.")
+    ] = 30
+    webhook_allowed_networks: Annotated[
+        str,
+        Meta(
+            description="Networks (10.1.0.0/16, comma-separated) that webhooks may reach beside the public internet; "
+            "plain http is for them alone."
+        ),
+    ] = ""
+    webhook_allow_insecure: Annotated[
+        bool, Meta(description="true lets webhooks reach this machine itself, by plain http too: for trying out.")
+    ] = False
     job_lease_seconds: Annotated[
         int, Meta(ge=1, le=600, description="How long a killed worker's job waits before another worker takes it.")
     ] = 30

@@ -23,6 +23,7 @@ class Audience(Struct, frozen=True):
     ownership_scope: str
     ownership_id: int
     is_hidden: bool
+    role_user_ids: Sequence[int] = ()  #: whoever has another role on it
 
 
 class Entry(Struct, frozen=True):
