@@ -37,7 +37,7 @@ WITHOUT_CALLER: Final = {
     "/.well-known/": "for anybody",
 }
 #: Answers that say: you may not. 20017 and its kin; 990106 and 990107: an owner, oneself.
-REFUSED: Final = {20017, 900001, 900002, 900004, 1900012, 990106, 990107}
+REFUSED: Final = {20017, 900001, 900002, 900004, 900024, 1900012, 990106, 990107}
 #: How many probes run at once; each walks its cells one by one.
 AT_ONCE: Final = 6
 
@@ -125,6 +125,10 @@ async def fresh_note(at: At) -> Id:
 
 async def fresh_log(at: At) -> Id:
     return at.things.log if at.is_foreign else await at.company.log(at.holder, at.things.lead, at.things.word)
+
+
+async def fresh_webhook(at: At) -> Id:
+    return at.things.webhook if at.is_foreign else await at.company.webhook(at.holder, at.things.word)
 
 
 def member(at: At) -> Id:
@@ -664,6 +668,36 @@ AI: Final = [
     Probe("GET /v2.0/ai/call-summary", held("call"), url="/v2.0/ai/call-summary?callRecordId={id}"),
 ]
 
+
+def subscribing(name: str, field: str) -> Probe:
+    return Probe(
+        name,
+        nothing,
+        body=lambda at, thing: {"listId": 2, field: f"http://127.0.0.1:9/{at.mark}"},
+        proof="FROM webhook WHERE callback_url LIKE '%/{mark}' AND member_id = {caller}",
+    )
+
+
+def ending(name: str) -> Probe:
+    return Probe(name, fresh_webhook, proof="FROM webhook WHERE id = {id} AND status = 'deleted'")
+
+
+WEBHOOKS: Final = [
+    subscribing("POST /v1.0/webhook", "callbackUrl"),
+    subscribing("POST /v1.0/webhooks", "url"),
+    Probe("GET /v1.0/webhooks", held("webhook"), listed=True),
+    ending("DELETE /v1.0/webhook/{subscribeId}"),
+    ending("DELETE /v1.0/webhooks/{subscribeId}"),
+    Probe("GET /rooftree/v1/webhooks", held("webhook"), listed=True),
+    Probe("GET /rooftree/v1/webhooks/{subscribeId}/secret", held("webhook")),
+    Probe("POST /rooftree/v1/webhooks/{subscribeId}/secret", held("webhook")),
+    Probe("POST /rooftree/v1/webhooks/{subscribeId}/test", held("webhook")),
+    Probe("GET /rooftree/v1/webhooks/{subscribeId}/deliveries", held("webhook")),
+    Probe("GET /rooftree/v1/webhooks/deliveries/{deliveryId}", held("delivery")),
+    Probe("POST /rooftree/v1/webhooks/{subscribeId}/replay", held("webhook")),
+    Probe("GET /rooftree/v1/events", lead, url="/rooftree/v1/events?from=start&limit=1000", listed=True),
+]
+
 TRANSACTIONS: Final = [Probe("GET /v1.0/leads/{leadId}/transactions", lead)]
 
 PROBES: Final = [
@@ -677,6 +711,7 @@ PROBES: Final = [
     *CALLS,
     *AI,
     *TRANSACTIONS,
+    *WEBHOOKS,
 ]
 
 
@@ -771,7 +806,13 @@ async def done(probe: Probe, at: At, thing: Id) -> str:
 @pytest.fixture
 async def company(owner_db: Database, db: Database, secret: bytes, tmp_path: Path) -> AsyncIterator[Company]:
     """Both companies, with everything in them."""
-    settings = Settings(auth_failures_per_minute=1_000_000, data_dir=str(tmp_path))
+    settings = Settings(
+        auth_failures_per_minute=1_000_000,
+        data_dir=str(tmp_path),
+        secret_key="test",
+        webhook_allow_insecure=True,
+        webhook_quota=1000,
+    )
     async with Client(create_app(settings, db, secret)) as client:
         yield await build(client, owner_db, secret)
 

@@ -10,6 +10,7 @@ from rooftree.auth.actions import create_key
 from rooftree.cli.founding import found
 from rooftree.messaging.actions import keep_arrival
 from rooftree.platform.database import Database, Transaction
+from rooftree.platform.outbox import number_announcements
 from rooftree.team import actions as team
 from tests.support.client import Client
 from tests.support.people import Person
@@ -35,6 +36,8 @@ class Belongings(Struct):
     text: int
     mail: int
     offered: int  #: another lead, which is on offer to its holder
+    webhook: int
+    delivery: int
 
 
 class Company(Struct):
@@ -121,6 +124,11 @@ class Company(Struct):
         assert kept is not None
         return kept.id
 
+    async def webhook(self, holder: Person, word: str) -> int:
+        """Subscribe somebody, to an address where nobody listens."""
+        body = {"listId": 2, "callbackUrl": f"http://127.0.0.1:9/{word}/{next(self.numbers)}"}
+        return (await self.ok(holder, "POST", "/v1.0/webhook", body))["subscribeId"]
+
     async def rule(self, by: Person, office_id: int, **fields: Any) -> int:
         """Make a routing rule that no lead meets; 0: the company's."""
         body = {"name": "Rule", "criteria": {"sourceNames": ["nowhere"], "sourceMatch": 1}, **fields}
@@ -190,6 +198,8 @@ async def build(client: Client, owner_db: Database, secret: bytes) -> Company:
     found_things = await asyncio.gather(*(_belongings(company, holder) for holder in holders))
     company.belongings = {holder.id: things for holder, things in zip(holders, found_things, strict=True)}
     await company.ok(owner, "POST", f"/v2.0/agents/{out.id}/deactivate", {})
+    async with owner_db.unscoped() as tx:
+        await number_announcements(tx, 1_000_000)
     return company
 
 
@@ -237,6 +247,8 @@ async def _belongings(company: Company, holder: Person) -> Belongings:
     await company.ok(writer, "POST", "/v1.0/message/email/send", body)
     await company.ok(writer, "POST", "/v1.0/message/sms/send", {"leadId": lead, "content": word})
     seen = (await company.ok(writer, "GET", f"/v2.0/leads/{lead}/activities?limit=100"))["activities"]
+    webhook = await company.webhook(holder, word)
+    tried = await company.ok(holder, "POST", f"/rooftree/v1/webhooks/{webhook}/test")
     by_channel = {activity["type"]: activity["id"] for activity in seen}
     return Belongings(
         word=word,
@@ -248,4 +260,6 @@ async def _belongings(company: Company, holder: Person) -> Belongings:
         text=by_channel["sms"],
         mail=by_channel["email"],
         offered=await company.on_offer(holder, word),
+        webhook=webhook,
+        delivery=tried["deliveryId"],
     )
