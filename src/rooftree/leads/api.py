@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 
@@ -11,6 +12,7 @@ from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
 from rooftree.leads.fields import id_of, ownership
 from rooftree.leads.filters import parse_filter, parse_order, parse_page
 from rooftree.leads.handover import chosen_people, imagined_lead, question_about
+from rooftree.leads.model import LeadView
 from rooftree.leads.reasons import RehearsalRequest, rehearse, routing_of
 from rooftree.leads.wire import (
     AnyAssignment,
@@ -28,6 +30,7 @@ from rooftree.leads.wire import (
 )
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.conditional import if_match, version, versioned_answer
 from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query, body_of
 from rooftree.platform.pages import metadata
@@ -76,13 +79,31 @@ async def get_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes
     query = Query(request)
     with_trash = bool(query.boolean("withTrash"))
     view = await queries.visible_lead(tx, actor, query.path_id("leadId"), with_trash=with_trash)
-    return answer({"lead": lead_response(view)})
+    return versioned_answer(request, _shown(view), view.lead.updated_at)
+
+
+def _shown(view: LeadView) -> dict[str, LeadResponse]:
+    return {"lead": lead_response(view)}
+
+
+async def _unless_changed(request: AnyRequest, tx: Tx, actor: Caller, *, with_trash: bool = False) -> None:
+    """Lock the lead in the path and compare its version, if the request depends on one.
+
+    The lock comes first: the lead that is compared is the lead that is changed.
+    Raises: LeadNotExist (20006), InvalidParameter (20012), PreconditionFailed (412).
+    """
+    if expected := if_match(request):
+        lead_id = Query(request).path_id("leadId")
+        await queries.managed_lead(tx, actor, lead_id, with_trash=with_trash)
+        view = await queries.visible_lead(tx, actor, lead_id, with_trash=with_trash)
+        expected.check(version(msgspec.json.encode(_shown(view)), view.lead.updated_at))
 
 
 @put("/v1.0/leads/{leadId:str}")
 async def update_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Change what is sent. contract: PUT /v1.0/leads/{leadId}"""
     body = await body_of(request, EditLeadRequest, default=EditLeadRequest())
+    await _unless_changed(request, tx, actor)
     lead = await actions.edit_lead(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
     return answer({"leadId": lead.id})
 
@@ -92,6 +113,7 @@ async def trash_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[byt
     """Move to the trash. The reason stands in the query, or in a JSON body. contract: seed 003, D20, D42"""
     query = Query(request)
     reason = query.text("reason") or await _reason(request)
+    await _unless_changed(request, tx, actor)
     lead = await actions.trash_lead(tx, actor, query.path_id("leadId"), reason, region=_region(request))
     return answer({"deleted": True, "leadId": str(lead.id)})
 
@@ -106,6 +128,7 @@ async def _reason(request: AnyRequest) -> str:
 async def assign(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Give roles on the lead; an object with `assignees`, or an array. contract: D4"""
     body = await body_of(request, AnyAssignment)
+    await _unless_changed(request, tx, actor)
     wishes = body.assignees if isinstance(body, LeadAssignment) else body
     lead = await assign_lead(tx, actor, Query(request).path_id("leadId"), wishes, region=_region(request))
     return answer({"leadId": lead.id})
@@ -115,6 +138,7 @@ async def assign(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
 async def update_inquiry(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Set what the lead looks for. contract: POST /v1.0/leads/{leadId}/inquiry"""
     body = await body_of(request, LeadInquiry)
+    await _unless_changed(request, tx, actor)
     lead = await actions.set_inquiry(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
     return answer({"leadId": lead.id})
 
@@ -123,6 +147,7 @@ async def update_inquiry(request: AnyRequest, tx: Tx, actor: Caller) -> Response
 async def update_property(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Attach or change an address. contract: POST /v1.0/leads/{leadId}/property"""
     body = await body_of(request, LeadProperty)
+    await _unless_changed(request, tx, actor)
     lead = await actions.set_property(tx, actor, Query(request).path_id("leadId"), body, region=_region(request))
     return answer({"leadId": lead.id})
 
@@ -185,6 +210,7 @@ async def list_lead_pipelines(request: AnyRequest, tx: Tx, actor: Caller) -> Res
 @post("/rooftree/v1/leads/{leadId:str}/restore", status_code=200)
 async def restore_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Bring a lead back from the trash. Ours."""
+    await _unless_changed(request, tx, actor, with_trash=True)
     lead = await actions.restore_lead(tx, actor, Query(request).path_id("leadId"), region=_region(request))
     return answer({"leadId": lead.id})
 

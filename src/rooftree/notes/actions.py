@@ -39,6 +39,12 @@ def content_of(content: str | None) -> str:
     return content[:CONTENT_LENGTH]
 
 
+async def hold_note(tx: Transaction, note: Note) -> None:
+    """Let nobody else change a note until the transaction ends. Raises: ResourceNotExist (20007) when it is gone."""
+    if await store.lock_note(tx, note.id) is None:
+        raise ResourceNotExist
+
+
 async def edit_note(tx: Transaction, actor: Actor, note: Note, request: EditNoteRequest) -> Entry | None:
     """Change a note of a lead that the caller may see; what is absent stays.
 
@@ -49,10 +55,10 @@ async def edit_note(tx: Transaction, actor: Actor, note: Note, request: EditNote
     content = content_of(request.content)
     if request.lead_id not in {None, note.lead_id}:
         raise InvalidUpdateLeadId
-    is_pinned = request.pin(note.is_pinned)
     old = await store.lock_note(tx, note.id)
     if old is None:
         raise ResourceNotExist
+    is_pinned = request.pin(old.is_pinned)
     if (old.content, old.is_pinned) == (content, is_pinned):
         return None
     await store.update_note(tx, note.id, actor.member_id, content, is_pinned=is_pinned)

@@ -2,17 +2,20 @@
 
 from typing import Final
 
+import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 
 from rooftree.leads.actions import audience
 from rooftree.leads.queries import seen_lead
 from rooftree.notes import actions, queries
+from rooftree.notes.model import Note
 from rooftree.notes.queries import NoteView
-from rooftree.notes.wire import EditNoteRequest, NoteRequest, note_response
+from rooftree.notes.wire import EditNoteRequest, NoteRequest, NoteResponse, note_response
 from rooftree.platform.database import Transaction
 from rooftree.platform.errors import InvalidParameter, ResourceNotExist
 from rooftree.platform.http.answers import answer
+from rooftree.platform.http.conditional import if_match, version, versioned_answer
 from rooftree.platform.http.dependencies import Caller, Tx
 from rooftree.platform.http.reading import AnyRequest, Query, body_of
 from rooftree.timeline.actions import record
@@ -55,7 +58,23 @@ async def get_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes
     """Return one note. contract: GET /v1.0/notes/{noteId}"""
     found = await _named_note(request, tx)
     await seen_lead(tx, actor, found.note.lead_id, otherwise=ResourceNotExist)
-    return answer({"note": note_response(found)})
+    return versioned_answer(request, _shown(found), found.note.updated_at)
+
+
+def _shown(view: NoteView) -> dict[str, NoteResponse]:
+    return {"note": note_response(view)}
+
+
+async def _unless_changed(request: AnyRequest, tx: Transaction, note: Note) -> None:
+    """Lock the note and compare its version, if the request depends on one.
+
+    The lock comes first: the note that is compared is the note that is changed.
+    Raises: InvalidParameter (20012), ResourceNotExist (20007), PreconditionFailed (412).
+    """
+    if expected := if_match(request):
+        await actions.hold_note(tx, note)
+        view = await _named_note(request, tx)
+        expected.check(version(msgspec.json.encode(_shown(view)), view.note.updated_at))
 
 
 @put("/v1.0/notes/{noteId:str}")
@@ -65,6 +84,7 @@ async def update_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[by
     actions.content_of(body.content)
     note = (await _named_note(request, tx)).note
     lead = await seen_lead(tx, actor, note.lead_id)
+    await _unless_changed(request, tx, note)
     if entry := await actions.edit_note(tx, actor, note, body):
         await record(tx, actor, [entry], audience=audience(lead))
     return answer()
@@ -75,6 +95,7 @@ async def delete_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[by
     """Delete a note. contract: DELETE /v1.0/notes/{noteId}"""
     note = (await _named_note(request, tx)).note
     lead = await seen_lead(tx, actor, note.lead_id, is_managing=True)
+    await _unless_changed(request, tx, note)
     entry = await actions.delete_note(tx, actor, note)
     await record(tx, actor, [entry], audience=audience(lead))
     return answer()

@@ -21,6 +21,7 @@ from rooftree.platform.errors import (
     NotFound,
     Unavailable,
 )
+from rooftree.platform.http.conditional import ChangedMeanwhile
 from rooftree.platform.http.idempotency import Replay, replayed
 from rooftree.platform.http.reading import AnyRequest
 
@@ -47,7 +48,7 @@ def envelope(error: ApiError, headers: dict[str, str] | None = None) -> Response
 
 
 def _refused(_: AnyRequest, error: ApiError) -> Response[bytes]:
-    return envelope(error)
+    return envelope(error, {"ETag": error.present.text} if isinstance(error, ChangedMeanwhile) else None)
 
 
 def _framework(request: AnyRequest, error: HTTPException) -> Response[bytes]:
