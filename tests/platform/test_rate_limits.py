@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from bench.statements import recorded
 from litestar import get
@@ -15,6 +16,7 @@ from tests.support.make import Make
 from tests.support.people import People, Person
 
 from rooftree.app import create_app
+from rooftree.auth.applications import limit_app, make_app
 from rooftree.platform.database import Database
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.logging import RequestIds
@@ -110,6 +112,27 @@ async def test_it_is_counted_across_processes_and_exactly(server: Server, people
     passed = [answer for answer in answers if answer.status_code == 200]
     assert sorted(_limits(answer)[1] for answer in passed) == list(range(10))
     assert {answer.status_code for answer in answers if answer not in passed} == {429}
+
+
+async def test_an_application_has_its_own(server: Server, people: People, owner_db: Database) -> None:
+    """contract: auth.md 5: counted per application, whoever it speaks for"""
+    client = await server()
+    await _early()
+    async with owner_db.transaction(people.adam.team_id) as tx:
+        app, secret = await make_app(tx, name="Mailer", redirect_uris=["https://app.example.com/"])
+    spoken = []
+    for person in (people.adam, people.ana):
+        wish = {"grant_type": "client_credentials", "customer_key": person.key}
+        wish |= {"client_id": app.client_id, "client_secret": str(secret)}
+        token = (await client.send("POST", "/oauth/token", wish)).json()["access_token"]
+        spoken.append(msgspec.structs.replace(person, key=token))
+    assert _limits(await _me(client, spoken[0]))[:2] == (100, 99)
+    assert _limits(await _me(client, spoken[1]))[:2] == (100, 98)
+    assert _limits(await _me(client, people.adam))[:2] == (10, 9)
+    async with owner_db.transaction(people.adam.team_id) as tx:
+        await limit_app(tx, app, 3)
+    assert _limits(await _me(client, spoken[0]))[:2] == (3, 0)
+    assert (await _me(client, spoken[1])).status_code == 429
 
 
 @pytest.mark.parametrize("is_pooled", [False, True])

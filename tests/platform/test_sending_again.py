@@ -241,6 +241,17 @@ async def test_an_answer_that_shows_a_secret_is_not_kept(app: RequestIds, send: 
     assert not await make.rows("SELECT FROM kept_answer WHERE position('s3cret'::bytea IN body) > 0")
 
 
+async def test_a_webhook_secret_is_not_kept(send: Sender, make: Make) -> None:
+    wish = {"listId": 2, "callbackUrl": "https://192.0.2.1.example.com/hook"}
+    url = f"/rooftree/v1/webhooks/{(await send('hook', wish, '/v1.0/webhook')).json()['subscribeId']}/secret"
+    before = (await send.client.ok("GET", url))["secret"]
+    refused = await send("k", {}, url)
+    assert (refused.status_code, refused.json()["name"]) == (400, "IDEMPOTENCY_KEY_NOT_TAKEN")
+    assert (await send.client.ok("GET", url))["secret"] == before, "nothing was changed"
+    kept = await make.rows("SELECT key FROM kept_answer WHERE team_id = $1", send.client._person.team_id)
+    assert [row["key"] for row in kept] == ["hook"]
+
+
 def test_every_write_is_covered_or_refused() -> None:
     """A write with a credential has a transaction, in which its answer is kept, or `identity`, which refuses a key."""
     ways: dict[str, list[str]] = {"tx": [], "identity": [], "nobody": []}

@@ -38,9 +38,7 @@ _AUTHENTICATE_AND_COUNT = """
 SELECT a.*, c.used, c.ends_at
   FROM authenticate($1, $2) a
   LEFT JOIN LATERAL count_request(
-       a.team_id,
-       CASE WHEN a.is_key_valid AND a.is_member_active
-            THEN coalesce((to_jsonb(a) ->> 'app_id')::bigint, a.key_id) END) c ON true"""
+       a.team_id, CASE WHEN a.is_key_valid AND a.is_member_active THEN coalesce(a.app_id, a.key_id) END) c ON true"""
 
 
 class Arguments(list["Argument"]):

@@ -66,14 +66,15 @@ async def list_own(tx: Tx, actor: Caller) -> Response[bytes]:
 async def get_secret(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Return the secret that signs a subscription's deliveries. Ours."""
     webhook = await actions.own_webhook(tx, actor, Query(request).path_id("subscribeId"))
-    return answer({"secret": vault_of(request.app.state.settings).open(webhook.secret)})
+    return answer({"secret": vault_of(request.app.state.settings).open(webhook.secret)}, is_secret=True)
 
 
 @post("/rooftree/v1/webhooks/{subscribeId:str}/secret", status_code=200)
 async def renew_secret(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Give a subscription a new secret; the old one signs beside it for a day. Ours."""
     webhook = await actions.own_webhook(tx, actor, Query(request).path_id("subscribeId"))
-    return answer({"secret": await actions.renew_secret(tx, webhook, vault_of(request.app.state.settings))})
+    secret = await actions.renew_secret(tx, webhook, vault_of(request.app.state.settings))
+    return answer({"secret": secret}, is_secret=True)
 
 
 @post("/rooftree/v1/webhooks/{subscribeId:str}/test", status_code=200)
