@@ -83,7 +83,7 @@ async def test_an_entry_keeps_the_id_and_the_moment_it_is_given(db: Database, pe
     assert rows[fresh]["actor_id"] is None, "nobody did it: the system"
 
 
-async def test_a_lead_is_announced_once_per_list_and_verb(db: Database, people: People) -> None:
+async def test_a_lead_is_announced_once_per_list(db: Database, people: People) -> None:
     updates = (kinds.LEAD_UPDATED, kinds.TAGS_CHANGED, kinds.LEAD_ASSIGNED)
     entries = [Entry(kind, lead_id, {}) for lead_id in (7, 8) for kind in updates]
     entries.append(Entry(kinds.STAGE_CHANGED, 7, {}, payload=STAGE))
@@ -97,6 +97,13 @@ async def test_a_lead_is_announced_once_per_list_and_verb(db: Database, people: 
         assert len(await _entries(tx, 7)) == 4, "the logbook keeps each"
 
 
+async def test_what_was_created_is_not_told_as_updated_too(db: Database, people: People) -> None:
+    made = [Entry(kinds.LEAD_ASSIGNED, 7, {}), Entry(kinds.LEAD_CREATED, 7, {}), Entry(kinds.TAGS_CHANGED, 7, {})]
+    async with db.transaction(people.adam.team_id) as tx:
+        await record(tx, None, made, audience=NOBODY)
+        assert await _told(tx, 7) == [(2, "createdLead", {"leadId": 7})]
+
+
 async def test_two_things_of_one_lead_are_both_announced(db: Database, people: People) -> None:
     entries = [Entry(kinds.TRANSACTION_ADDED, 7, {}, payload={"transactionId": number}) for number in (1, 2)]
     async with db.transaction(people.adam.team_id) as tx:
@@ -106,7 +113,7 @@ async def test_two_things_of_one_lead_are_both_announced(db: Database, people: P
 
 
 async def test_an_announcement_tells_when_and_who_may_hear(db: Database, people: People) -> None:
-    audience = Audience([people.adam.id, people.ana.id], "OFFICE", people.north, True)
+    audience = Audience([people.adam.id, people.ana.id], "OFFICE", people.north, True, [people.otto.id])
     async with db.transaction(people.adam.team_id) as tx:
         before = datetime.now(UTC)
         await record(tx, None, [Entry(kinds.LEAD_UPDATED, 7, {}, happened_at=NOON)], audience=audience)

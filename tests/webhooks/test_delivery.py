@@ -511,7 +511,7 @@ async def test_the_feed_shows_what_its_reader_may_hear_of(
     shown = await make.lead(by=people.olive, assignedUserId=people.ana.id)
     await hooks.fan_out()
     found, _ = await feed(client.as_(people.ana), start["ana"], listIds=2)
-    assert [one["entry"]["leadId"] for one in found] == [shown]
+    assert [(one["event"], one["entry"]["leadId"]) for one in found] == [("createdLead", shown)]
     assert (await feed(client.as_(people.stella), start["stella"]))[0] == []
     assert await client.refused("GET", "/rooftree/v1/events?after=nonsense") == (400, 20012)
     assert await client.refused("GET", "/rooftree/v1/events?limit=0") == (400, 20012)
@@ -527,3 +527,19 @@ def test_retry_after_in_both_forms() -> None:
     for text in (None, "", "soon", "-1", "1.5", "٣", "9" * 500):
         asked = rules.retry_after(text, now)
         assert asked is None or asked == rules.LONGEST_WAIT
+
+
+async def test_whoever_has_a_role_hears_by_ownership(make: Make, hooks: Hooks, people: People) -> None:
+    """contract: webhooks.md 3, assigned to in any role"""
+    lead_id = await make.lead(by=people.olive, assignedUserId=people.adam.id)
+    olive = hooks.client.as_(people.olive)
+    await olive.ok("POST", f"/v1.0/leads/{lead_id}/assignment", [{"role": "Assistant", "assignee": people.otto.email}])
+    await hooks.subscribe(3, by=people.otto, path="/0", permissionMode=0)
+    await hooks.subscribe(3, by=people.otto, path="/1", permissionMode=1)
+    start = (await hooks.client.as_(people.otto).ok("GET", "/rooftree/v1/events"))["cursor"]
+    before = len(hooks.receiver.requests)
+    await make.site(lead_id, by=people.olive)
+    await hooks.heard()
+    assert [one.path for one in hooks.receiver.requests[before:]] == ["/1"]
+    found, _ = await feed(hooks.client.as_(people.otto), start, listIds=3)
+    assert [one["entry"]["leadId"] for one in found] == [lead_id]

@@ -119,6 +119,18 @@ async def seen_ids(tx: Transaction, actor: Actor, lead_ids: Sequence[int], *, is
     return {row["id"] for row in rows}
 
 
+async def people_on(tx: Transaction, leads: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
+    """Return who has a role on leads, shared agents and assistants too, by team and lead id."""
+    rows = await tx.fetch(
+        """SELECT r.team_id, r.lead_id, array_agg(r.member_id) AS member_ids
+             FROM unnest($1::bigint[], $2::bigint[]) AS asked (team_id, lead_id)
+             JOIN lead_role r ON r.team_id = asked.team_id AND r.lead_id = asked.lead_id GROUP BY 1, 2""",
+        [team_id for team_id, _ in leads],
+        [lead_id for _, lead_id in leads],
+    )
+    return {(row["team_id"], row["lead_id"]): row["member_ids"] for row in rows}
+
+
 async def newest_leads(tx: Transaction, actor: Actor, limit: int) -> list[Lead]:
     """Return the leads that came in last and that they may see, newest first."""
     args = Arguments()

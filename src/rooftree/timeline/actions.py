@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -61,7 +61,8 @@ def talk_entry(
 async def record(tx: Transaction, actor: Actor | None, entries: Sequence[Entry], *, audience: Audience) -> list[int]:
     """Write entries down, count them, and announce those that the world is told of, in one statement.
 
-    Each (list, verb, lead) is announced at most once. Returns the entries' ids, in order.
+    Each (list, thing) is announced at most once: what was created is not told as updated, too.
+    Returns the entries' ids, in order.
     Writes: timeline_entry, announcement, timeline_summary. Raises: ValueError when a payload lacks a key.
     """
     if not entries:
@@ -82,14 +83,21 @@ async def announce_agent(tx: Transaction, told: Told, agent_id: int) -> None:
 
 def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetime) -> list[Announcement]:
     found: dict[tuple[object, ...], Announcement] = {}
+    verbs: dict[tuple[object, ...], str] = {}
     for entry in entries:
         for told in KINDS[entry.kind].told:
             payload = {"leadId": entry.lead_id, **{key: (entry.payload or {})[key] for key in _keys(entry, told.keys)}}
-            announced = (told.list_id, told.verb, *payload.values())
-            found[announced] = Announcement(
-                told.list_id, f"{told.verb}{told.thing}", entry.lead_id, payload, audience, moment
-            )
+            announced = (told.list_id, *payload.values())
+            if announced not in verbs or _FIRST_TOLD.index(told.verb) < _FIRST_TOLD.index(verbs[announced]):
+                verbs[announced] = told.verb
+                found[announced] = Announcement(
+                    told.list_id, f"{told.verb}{told.thing}", entry.lead_id, payload, audience, moment
+                )
     return list(found.values())
+
+
+#: Of several things that one request did to the same, this one is told. contract: webhooks.md 2
+_FIRST_TOLD: Final = ("deleted", "created", "finished", "updated")
 
 
 def _keys(entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from rooftree.leads.queries import people_on
 from rooftree.platform.actor import Actor
 from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
@@ -130,9 +131,14 @@ async def list_events(request: AnyRequest, tx: Tx, actor: Caller) -> Response[by
     seq = await _place(query, tx, sealer)
     found: list[dict[str, Any]] = []
     looked_at = await queries.told_after(tx, seq, _MOST_LOOKED_AT)
+    people = (
+        {}
+        if actor.sees_all_leads
+        else await people_on(tx, sorted({(one.team_id, one.lead_id or 0) for one in looked_at}))
+    )
     for told in looked_at:
         seq = told.seq
-        if (not lists or told.list_id in lists) and rules.hears(_listener(actor, told.list_id), told.hearing):
+        if (not lists or told.list_id in lists) and rules.hears(_listener(actor), rules.with_people(told, people)):
             found.append(told_response(told))
         if len(found) == limit:
             break
@@ -151,10 +157,8 @@ async def _place(query: Query, tx: Tx, sealer: Any) -> int:
     return await queries.last_seq(tx)
 
 
-def _listener(actor: Actor, list_id: int) -> Subscriber:
-    return Subscriber(
-        0, actor.team_id, list_id, 1, BY_OWNERSHIP, actor.member_id, actor.sees_all_leads, actor.office_ids
-    )
+def _listener(actor: Actor) -> Subscriber:
+    return Subscriber(0, actor.team_id, 0, 1, BY_OWNERSHIP, actor.member_id, actor.sees_all_leads, actor.office_ids)
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from rooftree.leads.queries import people_on
 from rooftree.messaging import actions as messaging
 from rooftree.platform import clock
 from rooftree.platform.database import Database
@@ -20,7 +21,7 @@ from rooftree.platform.settings import Settings
 from rooftree.platform.vault import VaultError
 from rooftree.webhooks import queries, rules, store
 from rooftree.webhooks.guard import Guard
-from rooftree.webhooks.model import Told
+from rooftree.webhooks.model import BY_OWNERSHIP, Told
 from rooftree.webhooks.secrets import valid_secrets, vault_of
 from rooftree.webhooks.sending import Result, Sender
 from rooftree.webhooks.store import Lease, Outcome
@@ -58,7 +59,10 @@ class FanOut:
                 if not told:
                     return
                 subscribers = await queries.subscribers(tx, sorted({one.team_id for one in told}))
-                made = await store.insert_deliveries(tx, rules.batches(subscribers, told, _EPOCH))
+                is_by_people = any(one.permission_mode == BY_OWNERSHIP for one in subscribers)
+                leads = sorted({(one.team_id, one.lead_id) for one in told if one.lead_id}) if is_by_people else []
+                people = await people_on(tx, leads) if leads else {}
+                made = await store.insert_deliveries(tx, rules.batches(subscribers, told, people, _EPOCH))
             if made:
                 self._woken.set()
             if len(told) < _ROUND:
@@ -130,6 +134,7 @@ class Dispatcher:
         """Make the deliveries of one subscription; a lead's in the order of what happened."""
         waiting = deque(leases)
         running: dict[asyncio.Task[Result], set[int]] = {}
+        written: list[asyncio.Future[None]] = []
         is_quick = True
         while waiting or running:
             # Of a receiver that turns out slow, no more is tried than could be leased of a slow one.
@@ -138,7 +143,7 @@ class Dispatcher:
                 leads = set(waiting[0].delivery.lead_ids)
                 if any(leads & others for others in running.values()):
                     break
-                running[asyncio.create_task(self._make(waiting.popleft()))] = leads
+                running[asyncio.create_task(self._make(waiting.popleft(), written))] = leads
             if not running:
                 break
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -150,6 +155,7 @@ class Dispatcher:
         if waiting:
             async with owner.unscoped() as tx:
                 await store.hand_back(tx, list(waiting))
+        await asyncio.gather(*written)  # until then the subscription counts as served
 
     def _remember(self, webhook_id: int, *, is_quick: bool) -> None:
         if is_quick:
@@ -157,8 +163,8 @@ class Dispatcher:
         else:
             self._quick.discard(webhook_id)
 
-    async def _make(self, lease: Lease) -> Result:
-        """Post a delivery and have it written down."""
+    async def _make(self, lease: Lease, written: list[asyncio.Future[None]]) -> Result:
+        """Post a delivery; how it went is written down soon, which `written` then knows."""
         delivery = lease.delivery
         try:
             secrets = self._secrets(lease)
@@ -166,9 +172,8 @@ class Dispatcher:
             result = Result(clock.now(), 0, None, str(error))
         else:
             result = await self._sender.post(lease.callback_url, f"msg_{delivery.id}", delivery.body, secrets)
-        written = asyncio.get_running_loop().create_future()
-        self._done.append((self._outcome(lease, result), lease, written))
-        await written
+        written.append(asyncio.get_running_loop().create_future())
+        self._done.append((self._outcome(lease, result), lease, written[-1]))
         return result
 
     def _opened(self, sealed: bytes) -> str:

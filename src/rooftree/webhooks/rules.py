@@ -1,11 +1,12 @@
 """Who hears of what, what a body looks like, when the next attempt is made. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from rooftree.webhooks.model import BY_OWNERSHIP, Batch, Hearing, Subscriber, Told
 
@@ -17,6 +18,7 @@ LONGEST_WAIT: Final = timedelta(days=1)
 PATIENCE: Final = timedelta(days=3)
 #: Lists whose single entry also stands at the top of the body. contract: webhooks.md 5.2
 _FLAT_LISTS: Final = {3, 12}
+People: TypeAlias = Mapping[tuple[int, int], Sequence[int]]
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -40,14 +42,22 @@ def hears(subscriber: Subscriber, hearing: Hearing) -> bool:
     )
 
 
-def batches(subscribers: Iterable[Subscriber], told: Sequence[Told], epoch: datetime) -> list[Batch]:
+def with_people(one: Told, people: People) -> Hearing:
+    """Return the audience of an announcement, and whoever has a role on its lead."""
+    hearing = one.hearing
+    more = people.get((one.team_id, one.lead_id or 0))
+    return replace(hearing, role_user_ids=[*hearing.role_user_ids, *more]) if more else hearing
+
+
+def batches(subscribers: Iterable[Subscriber], told: Sequence[Told], people: People, epoch: datetime) -> list[Batch]:
     """Return the bodies to be posted for these announcements, in their order, at most `batch_limit` entries each.
 
+    `people`: who has a role on the leads, by team and lead.
     The same thing in the same array stands there once, with its latest time. contract: webhooks.md 4 and 5
     """
     of_list: dict[tuple[int, int], list[tuple[Told, Hearing]]] = {}
     for one in told:
-        of_list.setdefault((one.team_id, one.list_id), []).append((one, one.hearing))
+        of_list.setdefault((one.team_id, one.list_id), []).append((one, with_people(one, people)))
     found: list[Batch] = []
     for subscriber in subscribers:
         entries: dict[tuple[str, bytes], Told] = {}
