@@ -17,6 +17,8 @@ LEAVING_OUT = {"/v2.0/leads/{leadId}/activities", "/v2.0/communication/call/{com
 ONE_OR_MORE = {"memberWeights"}
 #: What only requests with headers of ours are answered, by status: Idempotency-Key and If-Match. See ADR 0020.
 OURS = {409: 900410, 412: 900412, 422: 900422}
+#: What any operation answers an application that it was not granted to, with 403. contract: auth.md 4
+UNGRANTED = 200100
 #: Endpoints of tokens, whose refusals are those of RFC 6749; contract: errors.md 1, exception 4
 TOKENS = re.compile(r"(/api/user-web)?/oauth/(token|revoke)/?")
 ERROR_KEYS = {"code", "message", "errorCode", "errorMsg", "name"}
@@ -66,7 +68,8 @@ def check_answer(
     assert status != 422, "a validation error is 400"
     operation = operation_of(method, path)
     declared = {int(code) for code in operation["responses"]} if operation else {200}
-    assert status in declared | GENERAL, f"{method} {path}: {status} is not declared"
+    is_ungranted = status == 403 and content.get("code") == UNGRANTED
+    assert status in declared | GENERAL or is_ungranted, f"{method} {path}: {status} is not declared"
     if status in {400, 401} and TOKENS.fullmatch(path):
         assert "error" in content
         assert content.keys() <= {"error", "error_description"}
