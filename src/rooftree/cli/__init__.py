@@ -2,7 +2,21 @@
 
 import typer
 
-from rooftree.cli import apps, database, doctor, held_jobs, keys, leads, mail, outbox, seed, serve, tray, users
+from rooftree.cli import (
+    apps,
+    database,
+    doctor,
+    held_jobs,
+    keys,
+    leads,
+    mail,
+    outbox,
+    seed,
+    serve,
+    tray,
+    users,
+    webhooks,
+)
 
 app = typer.Typer(
     name="rooftree",
@@ -26,5 +40,6 @@ app.add_typer(leads.app, name="leads")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")
 app.add_typer(held_jobs.app, name="jobs")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(mail.app, name="mail")
 app.add_typer(database.app, name="db")
