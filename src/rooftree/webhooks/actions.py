@@ -79,6 +79,7 @@ async def subscribe(tx: Transaction, actor: Actor, wish: Wish, vault: Vault, quo
         batch_limit=wish.limit,
         permission_mode=wish.permission_mode,
         secret=vault.seal(new_secret()),
+        vendor_id=actor.app_id,
     )
 
 

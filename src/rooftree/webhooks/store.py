@@ -24,11 +24,13 @@ async def insert_webhook(
     batch_limit: int,
     permission_mode: int,
     secret: bytes,
+    vendor_id: int | None = None,
 ) -> Webhook:
     """Store a subscription."""
     row = await tx.fetchrow(
-        f"""INSERT INTO webhook (team_id, member_id, list_id, callback_url, batch_limit, permission_mode, secret)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {columns(Webhook)}""",
+        f"""INSERT INTO webhook (team_id, member_id, list_id, callback_url, batch_limit, permission_mode, secret,
+                                 vendor_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {columns(Webhook)}""",
         tx.team_id,
         member_id,
         list_id,
@@ -36,6 +38,7 @@ async def insert_webhook(
         batch_limit,
         permission_mode,
         secret,
+        vendor_id,
     )
     assert row is not None
     return Webhook(*row)
