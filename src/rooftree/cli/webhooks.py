@@ -193,7 +193,7 @@ async def _listen(port: int, secrets: list[str], status: int) -> None:
         console.print(
             f"[bold]{escape(name)}[/bold] {request.method} {escape(request.path_qs)}, {length} bytes, ", end=""
         )
-        console.print(_judged(verifiers, body, dict(request.headers)))
+        console.print(judged(verifiers, body, dict(request.headers)))
         with contextlib.suppress(msgspec.DecodeError):
             out.print_json(msgspec.json.encode(msgspec.json.decode(body)).decode())
         return web.Response(status=status, text="{}", content_type="application/json")
@@ -213,7 +213,8 @@ async def _listen(port: int, secrets: list[str], status: int) -> None:
     await runner.cleanup()
 
 
-def _judged(verifiers: list[Verifier], body: bytes, headers: Mapping[str, str]) -> str:
+def judged(verifiers: list[Verifier], body: bytes, headers: Mapping[str, str]) -> str:
+    """Return whether one of the secrets signed a body, for people."""
     if not verifiers:
         return "signature not verified (--secret)"
     small = {name.lower(): value for name, value in headers.items()}
