@@ -19,6 +19,7 @@ from tests.support.oauth import (
     error_of,
     hidden,
     make_app,
+    served,
     tokens_of,
     went,
     with_token,
@@ -34,6 +35,12 @@ from rooftree.platform.settings import Settings
 
 PASSWORD = "correct horse battery"
 PATHS = ("/oauth/authorize", "/page/vendor-auth.html", "/api/user-web/oauth/authorize")
+
+
+@pytest.fixture
+def app(db: Database, secret: bytes) -> RequestIds:
+    """The application."""
+    return served(db, secret)
 
 
 @pytest.fixture

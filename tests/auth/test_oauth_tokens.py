@@ -23,6 +23,7 @@ from tests.support.oauth import (
     change_app,
     error_of,
     make_app,
+    served,
     tokens_of,
     with_token,
 )
@@ -39,6 +40,12 @@ from rooftree.team.actions import deactivate_member, reactivate_member
 
 EVERY_FIELD = {"access_token", "expires_in", "refresh_token", "scope", "token_type"}
 TWO_PATHS = ("/oauth/token", "/api/user-web/oauth/token")
+
+
+@pytest.fixture
+def app(db: Database, secret: bytes) -> RequestIds:
+    """The application."""
+    return served(db, secret)
 
 
 @pytest.fixture
@@ -87,6 +94,26 @@ async def test_either_scheme_takes_either_credential(client: Client, people: Peo
     for scheme, credential in itertools.product(schemes, (people.adam.key, token)):
         answer = await client.send("GET", "/v1.0/me", headers={"Authorization": scheme.format(credential)})
         assert (answer.status_code, answer.json()["email"]) == (200, people.adam.email)
+
+
+async def test_a_token_costs_no_statement_more_than_a_key(
+    client: Client, dsn: str, secret: bytes, people: People, mailer: App
+) -> None:
+    token = (await tokens_of(client, _by_key(mailer, people.adam)))["access_token"]
+    one = await Database.connect(dsn, min_size=1, max_size=1)
+    said: list[str] = []
+    async with one._pool.acquire() as connection:
+        connection.add_query_logger(lambda record: said.append(record.query))
+    async with Client(create_app(Settings(), one, secret)) as asking:
+        counts: list[list[str]] = []
+        for credential in (people.adam.key, token):
+            await _status(asking, people.adam, credential)  # what a connection says once
+            said.clear()
+            assert await _status(asking, people.adam, credential) == (200, 0)
+            counts.append([*said])
+    await one.close()
+    assert counts[0] == counts[1]
+    assert sum("authenticate(" in query for query in counts[1]) == 1
 
 
 async def test_the_answer_has_five_fields(client: Client, people: People, mailer: App, adam: Browser) -> None:

@@ -3,20 +3,24 @@
 import base64
 import re
 import secrets
+from functools import cache
 from html import unescape
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from msgspec import Struct
 
+from rooftree.app import create_app
 from rooftree.auth import applications, store
+from rooftree.auth.api import Door
 from rooftree.auth.granting import hash_of
 from rooftree.auth.model import OauthApp
 from rooftree.platform.database import Database
 from rooftree.platform.http.contract import grantable
 from rooftree.platform.http.logging import RequestIds
+from rooftree.platform.settings import Settings
 from tests.support.client import Client
 from tests.support.people import Person
 
@@ -25,6 +29,19 @@ LOOPBACK = "http://127.0.0.1:8000/callback"
 VERIFIER = "abcdefghijklmnopqrstuvwxyz-._~0123456789-ABCDEF"
 CHALLENGE = create_s256_code_challenge(VERIFIER)
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+
+
+@cache
+def _built(secret: bytes) -> RequestIds:
+    return create_app(Settings(auth_failures_per_minute=1_000_000), cast(Database, None), secret)
+
+
+def served(database: Database, secret: bytes) -> RequestIds:
+    """The application, built once and given each test's connections: building it takes longer than a test."""
+    app = _built(secret)
+    app.state.database = database
+    app.state.oauth = Door(secret, app.state.settings, database)
+    return app
 
 
 class App(Struct):
