@@ -29,11 +29,12 @@ from tests.support.oauth import (
 )
 from tests.support.people import People, Person
 
-from rooftree.app import create_app
+from rooftree.app import ROUTES, create_app
 from rooftree.auth import actions, applications, granting
 from rooftree.auth.api import tokens as endpoint
 from rooftree.platform import clock
 from rooftree.platform.database import Database
+from rooftree.platform.http import contract
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.settings import Settings
 from rooftree.team.actions import deactivate_member, reactivate_member
@@ -515,6 +516,36 @@ async def test_nobody_gets_a_token_while_they_are_shut_out(
     assert [(await task).status_code for task in asked] == [400, 400]
 
 
+async def test_giving_and_ending_at_once_never_wait_for_each_other_in_a_circle(
+    client: Client, owner_db: Database, people: People, secret: bytes, mailer: App, adam: Browser
+) -> None:
+    async def end(turn: int) -> None:
+        async with owner_db.transaction(people.adam.team_id) as tx:
+            if turn % 3 == 0:
+                await deactivate_member(tx, people.adam.email)
+                await actions.revoke_keys_of(tx, people.adam.id)
+            elif turn % 3 == 1:
+                await granting.disconnect(tx, people.adam.id, mailer.row.id)
+            else:
+                await actions.revoke_key(tx, key.id)
+
+    for turn in range(9):
+        async with owner_db.transaction(people.adam.team_id) as tx:
+            text, key = await actions.create_key(tx, secret, people.adam.id, "x")
+        await adam.be(owner_db, people.adam)
+        by_key = _by_key(mailer, with_token(people.adam, text))
+        found = await tokens_of(client, by_key)
+        code = _exchange(mailer, await adam.code(mailer))
+        giving = [ask(client, params) for params in (code, code, by_key, _refresh(mailer, found)) for _ in range(2)]
+        *answers, _ = await asyncio.gather(*giving, end(turn))
+        assert {answer.status_code for answer in answers} <= {200, 400}
+        given = [answer.json()["access_token"] for answer in answers if answer.status_code == 200]
+        async with owner_db.transaction(people.adam.team_id) as tx:
+            await reactivate_member(tx, people.adam.email)
+        alive = [token for token in given if await _status(client, people.adam, token) == (200, 0)]
+        assert turn % 3 or not alive, "nobody got a token that outlived the deactivation"
+
+
 async def test_a_secret_is_renewed_and_an_application_deleted(
     client: Client, owner_db: Database, people: People, mailer: App
 ) -> None:
@@ -602,6 +633,13 @@ async def test_a_key_with_scopes_and_what_comes_of_it(
     token = (await tokens_of(client, _by_key(mailer, limited)))["access_token"]
     await client.as_(with_token(people.adam, token)).lead(lead_id)
     assert await client.as_(with_token(people.adam, token)).refused(*note) == (403, 200100)
+
+
+def test_every_operation_has_a_tag_to_be_granted_by() -> None:
+    """Else nobody with limited scopes could ever use it."""
+    assert [route for route, tags in contract.tags_of(ROUTES).items() if not tags] == []
+    assert "OAuth" not in contract.grantable()
+    assert {"Leads", "Notes", "Webhooks", "Rooftree"} <= contract.grantable()
 
 
 async def test_metadata(client: Client) -> None:
