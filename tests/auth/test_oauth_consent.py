@@ -1,5 +1,6 @@
 """The pages: signing in, consenting, disconnecting, and what nobody can make somebody else do. contract: auth.md 3.2"""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -28,10 +29,12 @@ from tests.support.people import People, Person
 
 from rooftree.app import create_app
 from rooftree.auth import signing_in
+from rooftree.auth.actions import revoke_keys_of
 from rooftree.platform import clock
 from rooftree.platform.database import Database
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.settings import Settings
+from rooftree.team.actions import deactivate_member
 
 PASSWORD = "correct horse battery"
 PATHS = ("/oauth/authorize", "/page/vendor-auth.html", "/api/user-web/oauth/authorize")
@@ -327,6 +330,29 @@ async def test_an_application_that_changed_meanwhile_asks_again(adam: Browser, o
     page = await adam.open(mailer)
     await change_app(owner_db, mailer, redirect_uris=[LOOPBACK])
     assert _is_page(await adam.press(page, "/oauth/consent", answer="allow"), 400, "changed meanwhile")
+
+
+async def test_who_is_shut_out_meanwhile_neither_consents_nor_signs_in(
+    app: RequestIds, adam: Browser, owner_db: Database, people: People, mailer: App
+) -> None:
+    await _password(owner_db, people.adam)
+    await adam.be(owner_db, people.adam)
+    page = await adam.open(mailer)
+    async with Browser(app) as other:
+        form = await other.open(mailer)
+        async with owner_db.transaction(people.adam.team_id) as tx:
+            await deactivate_member(tx, people.adam.email)
+            pressed = [
+                asyncio.create_task(adam.press(page, "/oauth/consent", answer="allow")),
+                asyncio.create_task(
+                    other.press(form, "/oauth/sign-in", login=people.adam.email, password=PASSWORD),
+                ),
+            ]
+            await asyncio.sleep(0.4)
+            assert not any(task.done() for task in pressed)
+            await revoke_keys_of(tx, people.adam.id)
+        assert _is_page(await pressed[0], 403, "no access any more")
+        assert _is_page(await pressed[1], 403, "Wrong e-mail or password")
 
 
 async def test_whatever_is_not_allow_is_a_refusal(adam: Browser, mailer: App) -> None:
