@@ -69,6 +69,7 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
         after_request=idempotency.note_answer,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
+        logging_config=None,  # it would put handlers of its own in the place of ours
         request_max_body_size=settings.body_limit_bytes + 1,
     )
     app.state.settings = settings
