@@ -84,7 +84,7 @@ _WORKER = textwrap.dedent("""
     async def main():
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        worker.rooms = lambda *_: contextlib.nullcontext(([jobs.Job(name, handler)], []))
+        worker.rooms = lambda *_: contextlib.nullcontext(([jobs.Job(name, handler)], [], []))
         worker.run_forever = lambda *args, **_: jobs.run_forever(*args, lease_seconds=0.8)
         await worker.work(dsn, stop, settings.Settings())
 
