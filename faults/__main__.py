@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20, help="how long a round is under fire")
     parser.add_argument("--seed", type=int, help="of the first round; the others follow from it")
-    parser.add_argument("--logs", type=Path, help="a folder where the logs of bad rounds stay")
+    parser.add_argument("--logs", type=Path, help="a folder where the logs of the rounds stay")
     given = parser.parse_args()
     results = uvloop.run(rounds(given))
     Console(highlight=False, width=160).print(table(results))

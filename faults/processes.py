@@ -11,7 +11,6 @@ import random
 import signal
 import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -131,17 +130,16 @@ class Killer:
             return [self._serve.pid, *(api if choice < 0.5 else [])]
         if target == "api":
             return [api[int(choice * len(api))]] if api else []
-        postmaster = self._postmaster()
+        postmaster = self._postmaster(processes)
         below = [one for one in processes if postmaster and one.parent == postmaster]
         if target == "postgres":
             return [postmaster, *(one.pid for one in below)]
         serving = [one.pid for one in below if ": rooftree rooftree " in one.command]
         return [serving[int(choice * len(serving))]] if serving else []
 
-    def _postmaster(self) -> int:
-        with suppress(OSError, ValueError, IndexError):
-            return int((self._data / "cluster" / "postmaster.pid").read_text().splitlines()[0])
-        return 0
+    def _postmaster(self, processes: list[Running]) -> int:
+        mine = str(self._data / "cluster")
+        return next((one.pid for one in processes if "/postgres -D " in one.command and mine in one.command), 0)
 
 
 def _plan(dice: random.Random, seconds: float) -> list[tuple[float, str]]:

@@ -68,18 +68,15 @@ Say = Callable[[str], None]
 
 
 async def play(seed: int, seconds: float, say: Say, logs: Path | None) -> Result:
-    """Play a round in a folder that goes afterwards; of a bad one the logs stay in `logs`."""
+    """Play a round in a folder that goes afterwards; its logs stay in `logs`, if that is given."""
     with tempfile.TemporaryDirectory(prefix="rtf") as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         folder.chmod(0o755)  # PostgreSQL's own account must get in when we are root
         round_ = _Round(seed, seconds, folder, say)
-        is_good = False
         try:
-            result = await round_.run()
-            is_good = result.is_good
-            return result
+            return await round_.run()
         finally:
-            if logs and not is_good:
+            if logs:
                 _keep_logs(folder, logs / str(seed))
 
 
