@@ -13,14 +13,14 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from rooftree.app import create_app
+from rooftree.app import create_app, serve_from
 from rooftree.platform import embedded_postgres
 from rooftree.platform.database import Database
 from rooftree.platform.http.logging import RequestIds
@@ -157,10 +157,20 @@ async def secret(owner_db: Database) -> bytes:
     return await shared_secret(owner_db)
 
 
+SETTINGS = Settings(auth_failures_per_minute=1_000_000, secret_key="test")
+
+
+@pytest.fixture(scope="session")
+def built() -> RequestIds:
+    """The application without a database, made once: putting its routes together takes longer than most tests."""
+    return create_app(SETTINGS, cast(Database, None), bytes(32))
+
+
 @pytest.fixture
-def app(db: Database, secret: bytes) -> RequestIds:
+def app(built: RequestIds, db: Database, secret: bytes) -> RequestIds:
     """The application."""
-    return create_app(Settings(auth_failures_per_minute=1_000_000, secret_key="test"), db, secret)
+    serve_from(built.state, SETTINGS, db, secret)
+    return built
 
 
 @pytest.fixture

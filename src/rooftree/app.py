@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 
 import rooftree.ai.api
@@ -72,21 +73,26 @@ def create_app(settings: Settings, database: Database, signing_secret: bytes) ->
         logging_config=None,  # it would put handlers of its own in the place of ours
         request_max_body_size=settings.body_limit_bytes + 1,
     )
-    app.state.settings = settings
     app.state.description = contract.described(ROUTES)
-    app.state.database = database
     app.state.tags = contract.tags_of(routes)
-    app.state.key_reader = KeyReader(signing_secret)
-    app.state.oauth = rooftree.auth.api.Door(signing_secret, settings, database)
-    app.state.sealer = Sealer(signing_secret)
-    app.state.links = Links(signing_secret, settings.address, is_public=bool(settings.public_url))
-    app.state.returns = ReturnAddresses(signing_secret, settings.email_in_domain) if settings.email_in_domain else None
-    app.state.blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
-    app.state.blob_links = BlobLinks(signing_secret, settings.address)
-    app.state.last_used = LastUsed()
-    app.state.refused = RefusedCredentials(settings.auth_failures_per_minute)
-    app.state.limits = rate_limit.Limits(app.state.refused, is_on=settings.rate_limits != "off")
+    serve_from(app.state, settings, database, signing_secret)
     return RequestIds(app)
+
+
+def serve_from(state: State, settings: Settings, database: Database, signing_secret: bytes) -> None:
+    """Let an application serve from a database, with nothing left of what it served from before."""
+    state.settings = settings
+    state.database = database
+    state.key_reader = KeyReader(signing_secret)
+    state.oauth = rooftree.auth.api.Door(signing_secret, settings, database)
+    state.sealer = Sealer(signing_secret)
+    state.links = Links(signing_secret, settings.address, is_public=bool(settings.public_url))
+    state.returns = ReturnAddresses(signing_secret, settings.email_in_domain) if settings.email_in_domain else None
+    state.blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
+    state.blob_links = BlobLinks(signing_secret, settings.address)
+    state.last_used = LastUsed()
+    state.refused = RefusedCredentials(settings.auth_failures_per_minute)
+    state.limits = rate_limit.Limits(state.refused, is_on=settings.rate_limits != "off")
 
 
 async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:

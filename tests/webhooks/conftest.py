@@ -12,7 +12,7 @@ from tests.support.client import Client
 from tests.support.people import People, Person
 from tests.support.receiver import Received, Receiver
 
-from rooftree.app import create_app
+from rooftree.app import serve_from
 from rooftree.platform.database import Database
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.settings import Settings
@@ -27,9 +27,10 @@ SETTINGS = Settings(
 
 
 @pytest.fixture
-def app(db: Database, secret: bytes) -> RequestIds:
+def app(built: RequestIds, db: Database, secret: bytes) -> RequestIds:
     """The application, which lets webhooks reach this machine."""
-    return create_app(SETTINGS, db, secret)
+    serve_from(built.state, SETTINGS, db, secret)
+    return built
 
 
 @pytest.fixture(autouse=True)
