@@ -2,7 +2,7 @@
 
 Each round has an installation of its own: `rooftree serve --workers 2` with its PostgreSQL inside (fsync on), and a
 `rooftree worker` beside it. Eight writers send leads, tags and notes, each with an Idempotency-Key, and send again
-until they are answered; a client reads the feed by its cursor; three subscriptions go to a receiver that fails, hangs
+until they are answered; a client reads the feed by its cursor; six subscriptions go to a receiver that fails, hangs
 and lies. Meanwhile `kill -9` hits API processes, workers, backends, the whole of PostgreSQL, and `serve` itself. Then
 there is peace, what waits is made due, and everything is counted. Ends with 1 if anything is lost, there twice,
 invented or wrongly signed.

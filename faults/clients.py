@@ -9,6 +9,8 @@ import httpx
 from msgspec import Struct
 
 _PATIENCE_SECONDS: Final = 4.0
+#: No answer came. AttributeError is anyio's, about a connection that was cut in the instant it was opened.
+_NO_ANSWER: Final = (httpx.HTTPError, AttributeError)
 #: How often a writer goes away instead of asking again, and how often a request is sent twice at once.
 _GIVES_UP: Final = 0.04
 _HAS_TWIN: Final = 0.1
@@ -84,7 +86,7 @@ class Writers:
         while True:
             try:
                 answer = await self._client.request(method, path, json=body, headers={"Idempotency-Key": change.mark})
-            except httpx.HTTPError as error:
+            except _NO_ANSWER as error:
                 self.answers[type(error).__name__] += 1
             else:
                 self._note(change, answer)
@@ -122,7 +124,7 @@ class FeedReader:
             is_last = self._is_last
             try:
                 answer = await self._client.get("/rooftree/v1/events", params={"limit": 100, **self._place})
-            except httpx.HTTPError:
+            except _NO_ANSWER:
                 await asyncio.sleep(0.25)
                 continue
             if answer.status_code != 200:

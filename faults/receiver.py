@@ -11,13 +11,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 #: How it behaves while it is ill, and how often.
 ILLNESSES: Final = {
-    "keeps": 50,
-    "answers 500": 12,
-    "hangs up after reading": 8,
-    "hangs up before reading": 6,
-    "cuts its answer off": 6,
-    "hangs": 8,
-    "answers 200 and forgets": 10,
+    "keeps": 60,
+    "answers 500": 10,
+    "hangs up after reading": 7,
+    "hangs up before reading": 5,
+    "cuts its answer off": 5,
+    "hangs": 4,
+    "answers 200 and forgets": 9,
 }
 _HANGS_SECONDS: Final = 60.0
 

@@ -27,10 +27,12 @@ from faults.receiver import Receiver
 from rooftree.platform.embedded_postgres import EmbeddedPostgres
 
 _WRITERS: Final = 8
+#: How long the receiver stays ill after the last kill: what waits by then comes to it, too.
+_ILL_SECONDS: Final = 5
 _STARTED_SECONDS: Final = 60
 _SETTLED_SECONDS: Final = 120
 #: Subscriptions: list, and entries in one body.
-_SUBSCRIPTIONS: Final = ((2, 1), (2, 50), (9, 5))
+_SUBSCRIPTIONS: Final = ((2, 1), (2, 1), (2, 5), (2, 50), (9, 1), (9, 5))
 #: What would only be waited for: retries (minutes to a day), and the lease (30 s) of a fan-out that was killed.
 _HURRY: Final = (
     "UPDATE webhook_delivery SET due_at = now() WHERE state = 'waiting' AND due_at > now()",
@@ -176,6 +178,7 @@ class _Round:
         writers.finish()
         if not await _within(writing, _SETTLED_SECONDS):
             result.faults.append(f"writers got no answer within {_SETTLED_SECONDS} s")
+        await asyncio.sleep(_ILL_SECONDS)
         self._receiver.be_well()
         await self._settle()
         hurrying.cancel()
