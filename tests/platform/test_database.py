@@ -1,5 +1,6 @@
 """What the one door to PostgreSQL promises."""
 
+import asyncio
 from itertools import pairwise
 
 import asyncpg
@@ -46,3 +47,18 @@ async def test_ids_are_ordered_by_time_and_below_2_to_the_53(db: Database, peopl
     assert max(flat) < 2**53
     milliseconds = [[number >> 12 for number in numbers] for numbers in ids]
     assert all(max(one) <= min(next_one) for one, next_one in pairwise(milliseconds))
+
+
+async def test_an_error_stays_what_it_was_when_the_connection_is_lost_meanwhile(
+    db: Database, owner_db: Database, people: People
+) -> None:
+    """The pool has taken the connection back by then: there is nothing to roll back, and nothing to ask."""
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction(people.olive.team_id) as tx:
+            pid = await tx.fetchval("SELECT pg_backend_pid()")
+            async with owner_db.unscoped() as owner:
+                assert await owner.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+            await asyncio.sleep(0.1)
+            raise ZeroDivisionError
+    async with db.transaction(people.olive.team_id) as tx:
+        assert await tx.fetchval("SELECT 1") == 1

@@ -6,7 +6,7 @@ may outlive a transaction, so there the team is set inside each one (`is_pooled`
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any, Self, cast
 
@@ -231,11 +231,23 @@ async def _begun(connection: _Connection, begin: str) -> AsyncGenerator[None]:
     try:
         yield
     except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
+        await _roll_back(connection)
         raise
     if await connection.execute("COMMIT") != "COMMIT":
         raise CommitFailed
+
+
+async def _roll_back(connection: _Connection) -> None:
+    """ROLLBACK. A lost connection has nothing to roll back, and the error on hand says more than ours would.
+
+    The pool takes a lost connection back at once: from then on even `is_closed()` is an InterfaceError.
+    """
+    try:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+    except DATABASE_AWAY:
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def _teach_json(connection: asyncpg.Connection) -> None:
