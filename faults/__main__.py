@@ -92,7 +92,8 @@ def main() -> int:
     parser.add_argument("--logs", type=Path, help="a folder where the logs of the rounds stay")
     given = parser.parse_args()
     results = uvloop.run(rounds(given))
-    Console(highlight=False, width=160).print(table(results))
+    if results:
+        Console(highlight=False, width=160).print(table(results))
     if not all(one.is_good for one in results):
         return 1
     return 0 if len(results) == given.rounds else 130
