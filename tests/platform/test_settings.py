@@ -17,6 +17,11 @@ def test_values_are_converted() -> None:
     assert (read.port, read.database_pooler, read.log_format) == (9000, True, "json")
 
 
+def test_what_is_also_read() -> None:
+    assert read_settings({"ROOFTREE_RATE_LIMIT": "lofty"}).rate_limits == "lofty"
+    assert read_settings({"ROOFTREE_WEBHOOK_ALLOW_INSECURE": "1"}).webhook_allow_insecure
+
+
 def test_the_data_lies_where_the_embedded_server_may_go() -> None:
     """Not below root's home, which is closed to the account that PostgreSQL runs as."""
     assert Settings().data_path == default_data_dir()

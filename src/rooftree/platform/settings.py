@@ -17,6 +17,8 @@ from rooftree.platform.embedded_postgres import default_data_dir
 
 PREFIX: Final = "ROOFTREE_"
 _NOT_OURS: Final = {"ROOFTREE_TEST_DSN"}
+#: Read as well; the settings' own names are what the docs say.
+_OTHER_SPELLINGS: Final = {"ROOFTREE_RATE_LIMIT": "rate_limits"}
 
 
 class SettingError(Exception):
@@ -183,7 +185,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of an environment (the process's own by default). Raises: SettingError."""
     environment = os.environ if environment is None else environment
-    known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
+    known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__} | _OTHER_SPELLINGS
     values: dict[str, Any] = {}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable in _NOT_OURS:
