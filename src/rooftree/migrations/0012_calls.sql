@@ -43,6 +43,6 @@ CREATE INDEX call_known_as ON call (provider_id) WHERE provider_id IS NOT NULL;
 CREATE FUNCTION team_of_call(known_as text)
     RETURNS TABLE (team_id bigint, call_id bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$ SELECT c.team_id, c.id FROM call c WHERE c.provider_id = known_as ORDER BY c.id DESC LIMIT 1 $$;
+    AS $$ SELECT c.team_id, c.id FROM call c WHERE c.provider_id = known_as ORDER BY c.id LIMIT 1 $$;
 REVOKE ALL ON FUNCTION team_of_call(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION team_of_call(text) TO rooftree_server;
