@@ -63,6 +63,9 @@ ROWS = {
     "TimelineEntry": "timeline_entry",
     "Note": "note",
     "LeadTransaction": "lead_transaction",
+    "LeadImport": "lead_import",
+    "ImportBatch": "lead_import_batch",
+    "ImportChange": "lead_import_change",
 }
 
 

@@ -7,6 +7,7 @@ from rooftree.cli import (
     database,
     doctor,
     held_jobs,
+    imports,
     keys,
     leads,
     mail,
@@ -37,6 +38,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(apps.app, name="apps")
 app.add_typer(leads.app, name="leads")
+app.add_typer(imports.app, name="import")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")
 app.add_typer(held_jobs.app, name="jobs")

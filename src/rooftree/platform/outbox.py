@@ -39,6 +39,17 @@ def insert_announcements(announcements: Sequence[Announcement], args: Arguments)
     SELECT $1, * FROM unnest({arrays})"""
 
 
+async def be_quiet(tx: Transaction) -> None:
+    """From here to the end of the transaction, announce to the feed only: nothing is posted to subscribers."""
+    await tx.execute("SELECT set_config('rooftree.quiet', 'on', true)")
+
+
+async def announce_many(tx: Transaction, announcements: Sequence[Announcement]) -> None:
+    """Put many announcements into the outbox. Writes: announcement."""
+    args = Arguments([tx.team_id])
+    await tx.execute(insert_announcements(announcements, args), *args)
+
+
 #: Any number that no other program locks by: one writer numbers announcements at a time.
 _LOCK: Final = 7_216_004_204
 
@@ -47,7 +58,7 @@ async def number_announcements(tx: Transaction, limit: int) -> list[Record]:
     """Give numbers to what was announced since the last time, in commit order; return it in that order.
 
     Whoever holds number n sees every announcement below it: those that commit later get higher ones. Columns:
-    team_id, seq, list_id, verb, lead_id, payload, audience, happened_at. Needs the owner's rights.
+    team_id, seq, list_id, verb, lead_id, payload, audience, happened_at, is_quiet. Needs the owner's rights.
     """
     await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     return await tx.fetch(
@@ -58,7 +69,7 @@ numbered AS MATERIALIZED (
     SELECT team_id, id, nextval('announcement_seq') AS seq FROM (SELECT * FROM new ORDER BY id) AS in_order),
 stored AS (
     UPDATE announcement a SET seq = n.seq FROM numbered n WHERE a.team_id = n.team_id AND a.id = n.id
-    RETURNING a.team_id, a.seq, a.list_id, a.verb, a.lead_id, a.payload, a.audience, a.happened_at)
+    RETURNING a.team_id, a.seq, a.list_id, a.verb, a.lead_id, a.payload, a.audience, a.happened_at, a.is_quiet)
 SELECT * FROM stored ORDER BY seq""",
         limit,
     )

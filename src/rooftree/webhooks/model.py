@@ -86,6 +86,7 @@ class Told(Struct, frozen=True):
     payload: bytes
     audience: bytes
     happened_at: datetime
+    is_quiet: bool = False  #: for the feed only
 
     @property
     def hearing(self) -> Hearing:

@@ -52,12 +52,13 @@ def with_people(one: Told, people: People) -> Hearing:
 def batches(subscribers: Iterable[Subscriber], told: Sequence[Told], people: People, epoch: datetime) -> list[Batch]:
     """Return the bodies to be posted for these announcements, in their order, at most `batch_limit` entries each.
 
-    `people`: who has a role on the leads, by team and lead.
+    `people`: who has a role on the leads, by team and lead. What is quiet is for the feed, not for them.
     The same thing in the same array stands there once, with its latest time. contract: webhooks.md 4 and 5
     """
     of_list: dict[tuple[int, int], list[tuple[Told, Hearing]]] = {}
     for one in told:
-        of_list.setdefault((one.team_id, one.list_id), []).append((one, with_people(one, people)))
+        if not one.is_quiet:
+            of_list.setdefault((one.team_id, one.list_id), []).append((one, with_people(one, people)))
     found: list[Batch] = []
     for subscriber in subscribers:
         entries: dict[tuple[str, bytes], Told] = {}
