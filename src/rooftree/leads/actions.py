@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from rooftree.leads import fields, handover, queries, rules, store
-from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadPropertyNotExist
+from rooftree.leads import drafts, fields, handover, queries, rules, store
+from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty
 from rooftree.leads.messages import email_by_itself
-from rooftree.leads.model import UNSET_COLUMNS, CustomField, Lead, Stage, Tag
+from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
 from rooftree.leads.wire import (
     CustomAttribute,
@@ -23,7 +22,6 @@ from rooftree.leads.wire import (
     LeadInquiry,
     LeadProperty,
     LeadRequest,
-    TagName,
     tag_response,
 )
 from rooftree.messaging import actions as messaging
@@ -67,27 +65,14 @@ async def create_lead(
     Raises: InvalidParameter (20012), ParameterTooLong (20043), PropertyAddressEmpty (200057).
     """
     now = clock.now()
-    row = fields.lead_columns(request)
-    scope, owner_id = fields.ownership(request, actor.team_id) or ("PERSONAL", actor.member_id)
-    assigned_id = fields.id_of("assignedUserId", request.assigned_user_id)
-    tags = fields.labels("tags", _joined(request.tags, request.tags_add), fields.TAG_LENGTH)
-    words = await _look_up(tx, request, row, tags, [assigned_id], (scope, owner_id), region)
+    draft = drafts.draft_of(request, actor.team_id, actor.member_id)
+    tags = draft.tags
+    words = await _look_up(tx, request, draft.columns, tags, [draft.assigned_user_id], draft.ownership, region)
     new_id = lead_id or words.ids[0]
-    row |= await _words(tx, actor, request, row, words, new_id, tags)
-    row |= _documents(request, row, words, new_id, now, None)
-    row |= {
-        "team_id": actor.team_id,
-        "id": new_id,
-        "phone_statuses": [2] * len(row.get("phones", ())),
-        "assigned_user_id": assigned_id,
-        "assigned_at": now if assigned_id else None,
-        "ownership_scope": scope,
-        "ownership_id": owner_id,
-        "created_by": actor.member_id,
-        "created_at": now,
-        "updated_at": now,
-    }
-    lead, assignments = await _given_to_people(tx, actor, Lead(**UNSET_COLUMNS | row), request, region)
+    named = await _words(tx, actor, request, draft.columns, words, new_id, tags)
+    member_id, new_ids = actor.member_id, [new_id, *words.ids[1:]]
+    lead = drafts.new_lead(draft, named, words.fields, new_ids, team_id=actor.team_id, member_id=member_id, now=now)
+    lead, assignments = await _given_to_people(tx, actor, lead, request, region)
     is_on_offer = await handover.put_on_offer(tx, lead, assignments.agent) if assignments else False
     entries = [
         Entry(kinds.LEAD_CREATED, lead.id, _creation_details(lead, words), happened_at=now),
@@ -124,10 +109,6 @@ def audience(lead: Lead, *, formerly: Sequence[int] = ()) -> Audience:
     return Audience(assigned, lead.ownership_scope, lead.ownership_id, lead.is_hidden, others)
 
 
-def _joined(*lists: Any) -> list[str | TagName]:
-    return [name for names in lists if isinstance(names, list) for name in names]
-
-
 async def _look_up(
     tx: Transaction,
     request: LeadFields,
@@ -147,7 +128,7 @@ async def _look_up(
         stage=fields.stage_name(request),
         source=row.get("source"),
         tags=tags,
-        fields=[field.attribute_name.strip() for field in _attributes(request) if field.attribute_name],
+        fields=[field.attribute_name.strip() for field in drafts.attributes(request) if field.attribute_name],
         member_ids=people,
         office_ids=[owner_id] if scope == "OFFICE" else [],
         contacts=store.contact_points(row.get("emails", ()), row.get("phones", ()), region),
@@ -190,93 +171,6 @@ async def _tag_documents(
     if missing := [name for name in names if name not in by_name]:
         by_name |= {tag.name: tag for tag in await store.ensure_tags(tx, missing, actor.member_id)}
     return msgspec.json.encode([tag_response(by_name[name], lead_id) for name in names])
-
-
-def _documents(
-    request: LeadFields, row: dict[str, Any], words: Words, lead_id: int, now: datetime, old: Lead | None
-) -> dict[str, Any]:
-    """Return the columns that hold documents. Raises: PropertyAddressEmpty, LeadPropertyNotExist, InvalidParameter."""
-    found: dict[str, Any] = {}
-    if isinstance(request.inquiry, LeadInquiry):
-        found["inquiry"] = _inquiry(request.inquiry, old, lead_id, words.ids[1], now)
-        found["inquiry_updated_at"] = now
-    if isinstance(request.property, LeadProperty):
-        sent = request.property if old else replace(request.property, id=UNSET)
-        found["properties"] = _properties(sent, old, lead_id, words.ids[2], now)
-    elif old is None and (address := fields.address_of(row)):
-        found["properties"] = _properties(address, None, lead_id, words.ids[2], now)
-    if isinstance(request.lead_family_member_list, list):
-        found["family_members"] = msgspec.json.encode(fields.family(request.lead_family_member_list))
-    if isinstance(request.custom_attribute_list, list):
-        before = msgspec.json.decode(old.custom_attributes) if old else []
-        found["custom_attributes"] = msgspec.json.encode(_attribute_values(request, words.fields, before))
-    return found
-
-
-def _inquiry(request: LeadInquiry, old: Lead | None, lead_id: int, inquiry_id: int, now: datetime) -> bytes:
-    before = msgspec.json.decode(old.inquiry) if old and old.inquiry else None
-    return msgspec.json.encode(
-        fields.inquiry_document(request, before, lead_id=lead_id, inquiry_id=inquiry_id, now=now)
-    )
-
-
-def _properties(request: LeadProperty, old: Lead | None, lead_id: int, property_id: int, now: datetime) -> bytes:
-    """Return a lead's properties with one more, or with the one that has this id or this address changed."""
-    documents: list[dict[str, Any]] = msgspec.json.decode(old.properties) if old else []
-    wanted = request.id if isinstance(request.id, int) and request.id > 0 else None
-    place = next(
-        (
-            index
-            for index, document in enumerate(documents)
-            if (document["id"] == wanted if wanted else fields.same_address(document, request))
-        ),
-        None,
-    )
-    if wanted and place is None:
-        raise LeadPropertyNotExist
-    before = None if place is None else documents[place]
-    after = fields.property_document(request, before, lead_id=lead_id, property_id=property_id, now=now)
-    if place is None:
-        documents.append(after)
-    else:
-        documents[place] = after
-    return msgspec.json.encode(documents)
-
-
-def _attributes(request: LeadFields) -> list[CustomAttribute]:
-    """Return the custom attributes that are supplied; an entry whose name is blank or filler is not."""
-    if not isinstance(request.custom_attribute_list, list):
-        return []
-    return [
-        attribute
-        for attribute in request.custom_attribute_list
-        if attribute.attribute_name and attribute.attribute_name.strip() not in ("", fields.FILLER)
-    ]
-
-
-def _attribute_values(
-    request: LeadFields, known: Sequence[CustomField], before: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return a lead's custom attributes: those sent replace their namesakes, the rest stays."""
-    by_name = {field.name.lower(): field for field in known}
-    values = {attribute["attributeName"]: attribute for attribute in before}
-    for index, attribute in enumerate(_attributes(request)):
-        field = by_name.get((attribute.attribute_name or "").strip().lower())
-        if field is None:
-            raise InvalidParameter(f"customAttributeList[{index}].attributeName: is not a custom field of the team.")
-        values[field.name] = {
-            "attributeName": field.name,
-            "attributeType": field.type,
-            "value": _attribute_text(index, attribute),
-            "params": attribute.params or field.params,
-        }
-    return list(values.values())
-
-
-def _attribute_text(index: int, attribute: CustomAttribute) -> str | None:
-    value = str(attribute.value).lower() if isinstance(attribute.value, bool) else attribute.value
-    path = f"customAttributeList[{index}].value"
-    return None if value is None else fields.text_of(path, value, fields.LONG_TEXT_LENGTH)
 
 
 def _creation_details(lead: Lead, words: Words) -> dict[str, Any]:
@@ -350,7 +244,7 @@ async def edit_lead(
     tags = _tags_after(old, request)
     words = await _look_up(tx, request, row, tags, [assigned_id], ownership, region)
     row |= await _changed_words(tx, actor, request, row, words, old, tags)
-    row |= _documents(request, row, words, old.id, now, old)
+    row |= drafts.documents(request, row, words.fields, [old.id, *words.ids[1:]], now, old)
     if isinstance(request.lead_transaction, dict):
         added = await transactions.add_transaction(tx, actor, old.id, request.lead_transaction)
         await record(tx, actor, [added], audience=audience(old))
@@ -362,8 +256,8 @@ def _tags_after(old: Lead, request: EditLeadRequest) -> list[str]:
     return rules.tags_after(
         store.tag_names(old),
         new=fields.labels("tags", request.tags, length) if isinstance(request.tags, list) else None,
-        added=fields.labels("tagsAdd", _joined(request.tags_add), length),
-        removed=fields.labels("tagsRemove", _joined(request.tags_remove), length),
+        added=fields.labels("tagsAdd", drafts.joined(request.tags_add), length),
+        removed=fields.labels("tagsRemove", drafts.joined(request.tags_remove), length),
         is_cleared=request.clear_all_tags is True,
     )
 
