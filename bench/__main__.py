@@ -24,6 +24,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.histories import add_histories
 from bench.statements import recorded, script
 from rooftree.app import create_app
 from rooftree.auth.actions import create_key
@@ -62,6 +63,8 @@ VISIT = json.dumps(
     }
 )
 SAMPLES = 24
+#: Entries on each lead.
+ENTRIES = 20
 #: Entries on the two leads whose timelines are compared.
 SHORT, LONG = 10, 10_000
 #: How many leads `get` asks for: enough that they are not all in a CPU cache.
@@ -161,6 +164,8 @@ async def _filled(owner_db: Database, size: int) -> tuple[int, int]:
         await demo.fill(owner_db, owner, min(size, 2000))
         if size > 2000:
             await demo.add_leads(owner_db, owner.team_id, owner.id, size - 2000, seed=2)
+    with console.status(f"making {ENTRIES} timeline entries a lead"):
+        await add_histories(owner_db, owner.team_id, ENTRIES)
     return owner.team_id, owner.id
 
 

@@ -208,9 +208,8 @@ async def _pages_of(owner_db: Database, people: People, last: int | None) -> int
         if last is not None:
             scroll = queries._Scroll(0, LeadFilter(), Order(), after.isoformat(), last, 0, None)
         spy = Spy()
-        await queries._slice(
-            spy, actor_for(people.olive, "owner"), LeadFilter(), Order(), scroll, 101, 0, has_value=True
-        )
+        owner = actor_for(people.olive, "owner")
+        await queries._slice(spy, owner, LeadFilter(), Order(), scroll, 101, 0, 2000, has_value=True)
         plan = await tx.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {spy.sql}", *spy.args)
     return int(msgspec.json.decode(plan)[0]["Plan"]["Shared Hit Blocks"])
 

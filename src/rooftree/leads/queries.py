@@ -38,15 +38,17 @@ _JOINED: Final = """
 
 
 def visible_leads(actor: Actor, args: Arguments, *, with_trash: bool = False, is_managing: bool = False) -> str:
-    """Return the condition on `lead l` that starts every query; the team becomes $1.
+    """Return the condition on `lead l` that starts every query; the team becomes $1, or is it already.
 
     A lead is seen by its owner by scope, whoever it is assigned to in any role, and administrators; a hidden
     one by its agent, its personal owner and administrators only. `is_managing` leaves out those who may only
     read: lenders. contract: behaviour.md 1.2, S4-110 to S4-112, D36
     """
-    if args:
-        raise ValueError("visible_leads() comes first: it makes the team $1")
-    found = [f"l.team_id = {args.add(actor.team_id)}"]
+    if not args:
+        args.add(actor.team_id)
+    elif args[0] != actor.team_id:
+        raise ValueError("$1 is not the team")
+    found = ["l.team_id = $1"]
     if not with_trash:
         found.append("l.trashed_at IS NULL")
     if is_managing and actor.role == "lender":
@@ -232,18 +234,17 @@ async def search_leads(
     if scroll:
         wanted, order = scroll.wanted, scroll.order
     offset = scroll.offset if scroll else page.offset
-    records = await _records(tx, actor, wanted, order, page, scroll)
-    has_more = len(records) > page.limit
-    records = records[: page.limit]
-    total = scroll.total if scroll and scroll.total is not None else await count_leads(tx, actor, wanted)
+    found, total = await _found(tx, actor, wanted, order, page, scroll)
+    has_more = len(found) > page.limit
+    found = found[: page.limit]
     scroll_id = None
     if has_more:
         carried = None if _is_tallied(wanted) else total
-        last = records[-1]
-        value = _sealed_value(last["sort_value"])
-        following = _Scroll(actor.member_id, wanted, order, value, last["id"], offset + len(records), carried)
+        lead_id, value = found[-1]
+        following = _Scroll(actor.member_id, wanted, order, value, lead_id, offset + len(found), carried)
         scroll_id = sealer.seal(following)
-    return LeadPage([_view(record) for record in records], page.limit, offset, total, scroll_id)
+    views = await _views(tx, actor, [lead_id for lead_id, _ in found])
+    return LeadPage(views, page.limit, offset, total, scroll_id)
 
 
 def _opened(sealer: Sealer, scroll_id: str, actor: Actor, wanted: LeadFilter, order: Order) -> _Scroll:
@@ -255,23 +256,29 @@ def _opened(sealer: Sealer, scroll_id: str, actor: Actor, wanted: LeadFilter, or
     return scroll
 
 
-async def _records(
+#: A lead of a list: its id, and the value that it is sorted by.
+_Place = tuple[int, str | int | None]
+
+
+async def _found(
     tx: Transaction, actor: Actor, wanted: LeadFilter, order: Order, page: Page, scroll: _Scroll | None
-) -> list[Record]:
-    """Return up to one record more than the page: first leads with a value to sort by, then those without."""
+) -> tuple[list[_Place], int]:
+    """Return up to one lead more than the page, first those with a value to sort by; and how many match in all."""
     needed, skipped = page.limit + 1, 0 if scroll else page.offset
-    records: list[Record] = []
+    total = scroll.total if scroll else None
+    found: list[_Place] = []
     if not scroll or scroll.value is not None:
-        records = await _slice(tx, actor, wanted, order, scroll, needed, skipped, has_value=True)
-    if not order.key.is_nullable or len(records) == needed:
-        return records
-    if skipped and not records:
-        skipped -= await _count_with_value(tx, actor, wanted, order)
-    elif records:
-        skipped = 0
-    after = scroll if scroll and scroll.value is None else None
-    rest = await _slice(tx, actor, wanted, order, after, needed - len(records), max(skipped, 0), has_value=False)
-    return records + rest
+        found, total = await _slice(tx, actor, wanted, order, scroll, needed, skipped, total, has_value=True)
+    if order.key.is_nullable and len(found) < needed:
+        if skipped and not found:
+            skipped -= await _count_with_value(tx, actor, wanted, order)
+        elif found:
+            skipped = 0
+        after = scroll if scroll and scroll.value is None else None
+        wanting = needed - len(found)
+        rest, total = await _slice(tx, actor, wanted, order, after, wanting, max(skipped, 0), total, has_value=False)
+        found += rest
+    return found, await count_leads(tx, actor, wanted) if total is None else total
 
 
 async def _slice(
@@ -282,10 +289,15 @@ async def _slice(
     after: _Scroll | None,
     limit: int,
     offset: int,
+    total: int | None,
     *,
     has_value: bool,
-) -> list[Record]:
-    """Return one run of the list: ids first, by index alone where it can be, then the rows of this page only."""
+) -> tuple[list[_Place], int | None]:
+    """Return one run of the list, by index alone where it can be; with it the total, unless that is known.
+
+    Without a row there is nothing that could carry the total. The rows are fetched by a statement of their own:
+    this one is planned anew each time, since its best plan depends on the values, and should therefore be small.
+    """
     args = Arguments()
     tag = leading_tag(wanted) if order.key.column == "l.created_at" else None
     found = [visible_leads(actor, args), *conditions(_without_tag(wanted, tag), args)]
@@ -299,15 +311,24 @@ async def _slice(
     elif after:
         found.append(f"{lead_id} {beyond} {args.add(after.lead_id)}")
     by = f"{value} {direction}, {lead_id} {direction}" if has_value else f"{lead_id} {direction}"
+    counted = f"{args.add(total)}::bigint" if total is not None else _counted(actor, wanted, order, args)
     sql = f"""
-SELECT {_VIEW}, p.sort_value
-  FROM (SELECT i.id, i.sort_value, row_number() OVER () AS place
-          FROM (SELECT l.id, {value} AS sort_value FROM {source}
-                 WHERE {" AND ".join(found)}
-                 ORDER BY {by} LIMIT {args.add(limit)} OFFSET {args.add(offset)}) i) p
-  JOIN lead l ON l.team_id = $1 AND l.id = p.id {_JOINED}
- ORDER BY p.place"""
-    return await tx.fetch(sql, *args)
+SELECT l.id, {value} AS sort_value, {counted} AS total FROM {source}
+ WHERE {" AND ".join(found)}
+ ORDER BY {by} LIMIT {args.add(limit)} OFFSET {args.add(offset)}"""
+    rows = await tx.fetch(sql, *args)
+    return [(row[0], _sealed_value(row[1])) for row in rows], int(rows[0][2]) if rows else total
+
+
+async def _views(tx: Transaction, actor: Actor, lead_ids: list[int]) -> list[LeadView]:
+    """Return leads in the order of their ids, without those that went out of sight meanwhile."""
+    if not lead_ids:
+        return []
+    args = Arguments()
+    seen = visible_leads(actor, args)
+    sql = f"SELECT {_VIEW} FROM lead l {_JOINED} WHERE {seen} AND l.id = ANY ({args.add(lead_ids)})"
+    views = {view.lead.id: view for view in map(_view, await tx.fetch(sql, *args))}
+    return [views[lead_id] for lead_id in lead_ids if lead_id in views]
 
 
 def _without_tag(wanted: LeadFilter, tag: str | None) -> LeadFilter:
@@ -353,11 +374,25 @@ async def _count_with_value(tx: Transaction, actor: Actor, wanted: LeadFilter, o
 
 async def count_leads(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
     """Return exactly how many leads match: from the tally where it knows the filter, else by counting them."""
+    args = Arguments([actor.team_id])
+    return int(await tx.fetchval(f"SELECT {_total(actor, wanted, args)}", *args))
+
+
+def _counted(actor: Actor, wanted: LeadFilter, order: Order, args: Arguments) -> str:
+    """Return the total as a column of the list.
+
+    What `key` finds is found whole and sorted afterwards, so it is counted on the way, not looked for again.
+    """
+    is_whole = bool(wanted.key.strip()) and not order.key.is_nullable
+    return "count(*) OVER ()" if is_whole else f"({_total(actor, wanted, args)})"
+
+
+def _total(actor: Actor, wanted: LeadFilter, args: Arguments) -> str:
+    """Return how many leads match, as an expression."""
     if _is_tallied(wanted):
-        return await _tallied(tx, actor, wanted)
-    args = Arguments()
+        return _tallied(actor, wanted, args)
     found = [visible_leads(actor, args), *conditions(wanted, args)]
-    return int(await tx.fetchval(f"SELECT count(*) FROM lead l WHERE {' AND '.join(found)}", *args))
+    return f"(SELECT count(*) FROM lead l WHERE {' AND '.join(found)})"
 
 
 def _is_tallied(wanted: LeadFilter) -> bool:
@@ -379,16 +414,12 @@ def _tags(wanted: LeadFilter) -> list[str]:
     return wanted.any_tags + wanted.all_tags
 
 
-async def _tallied(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
-    args = Arguments([actor.team_id])
-    cells = _cells(wanted, args)
+def _tallied(actor: Actor, wanted: LeadFilter, args: Arguments) -> str:
+    cells = f"(SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {_cells(wanted, args)}"
     if actor.sees_all_leads:
-        sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells}"
-        return int(await tx.fetchval(sql, *args))
+        return f"{cells})"
     seen = _cell_seen_by(actor, args, args.add(actor.user_ids), "c")
-    by_role = await _count_by_role_only(tx, actor, wanted)
-    sql = f"SELECT coalesce(sum(c.amount), 0) FROM lead_tally c WHERE {cells} AND {seen}"
-    return int(await tx.fetchval(sql, *args)) + by_role
+    return f"{cells} AND {seen}) + {_by_role_only(actor, wanted, args)}"
 
 
 def _cells(wanted: LeadFilter, args: Arguments) -> str:
@@ -404,15 +435,13 @@ def _cells(wanted: LeadFilter, args: Arguments) -> str:
     return " AND ".join(found)
 
 
-async def _count_by_role_only(tx: Transaction, actor: Actor, wanted: LeadFilter) -> int:
-    """Count the leads they see through a role on the lead alone: few, and found from the role."""
-    args = Arguments()
+def _by_role_only(actor: Actor, wanted: LeadFilter, args: Arguments) -> str:
+    """Return how many leads they see through a role on the lead alone: few, and found from the role."""
     found = [visible_leads(actor, args), *conditions(wanted, args)]
     users = args.add(actor.user_ids)
     otherwise = _cell_seen_by(actor, args, users, "l")
-    sql = f"""SELECT count(*) FROM lead l WHERE {" AND ".join(found)} AND {otherwise} IS NOT TRUE
-       AND l.id IN (SELECT r.lead_id FROM lead_role r WHERE r.team_id = $1 AND r.member_id = ANY ({users}))"""
-    return int(await tx.fetchval(sql, *args))
+    return f"""(SELECT count(*) FROM lead l WHERE {" AND ".join(found)} AND {otherwise} IS NOT TRUE
+       AND l.id IN (SELECT r.lead_id FROM lead_role r WHERE r.team_id = $1 AND r.member_id = ANY ({users})))"""
 
 
 async def count_assigned(tx: Transaction, actor: Actor, member_ids: list[int]) -> dict[int, tuple[int, int]]:
