@@ -36,7 +36,7 @@ from rooftree.platform.http.auth import RefusedCredentials, actor_of, check_gran
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
 from rooftree.platform.http.logging import RequestIds
-from rooftree.platform.http.reading import AnyRequest, check_size
+from rooftree.platform.http.reading import AnyRequest, body_limit, check_size
 from rooftree.platform.pages import Sealer
 from rooftree.platform.settings import Settings
 
@@ -102,12 +102,13 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     """
     state = request.app.state
     declared = request.headers.get("content-length", "")
-    check_size(int(declared) if declared.isascii() and declared.isdigit() else 0, state.settings.body_limit_bytes)
+    limit = body_limit(request)
+    check_size(int(declared) if declared.isascii() and declared.isdigit() else 0, limit)
     key_hash = _key_hash(request)
     is_writing = request.method not in _READING
     has_key = is_writing and idempotency.has_key(request)
-    if has_key:
-        await request.body()  # what is compared comes in before a connection is held
+    if has_key or limit > state.settings.body_limit_bytes:
+        await request.body()  # what is compared, or long, comes in before a connection is held
     is_counted = state.limits.is_on
     async with state.database.asking(key_hash, is_writing=is_writing, is_counted=is_counted) as (tx, record):
         actor = _admitted(request, record)

@@ -105,6 +105,15 @@ async def fresh_lead(at: At) -> Id:
     return at.things.lead if at.is_foreign else await at.company.lead(at.holder, at.things.word)
 
 
+def address_of(at: At) -> str:
+    """An address that only `lead_with_address` has."""
+    return f"{at.mark}@{at.holder.team_id}.example.com"
+
+
+async def lead_with_address(at: At) -> Id:
+    return await at.company.lead(at.holder, at.things.word, emails=[address_of(at)])
+
+
 async def trashed_lead(at: At) -> Id:
     if at.is_foreign:
         return at.things.lead
@@ -431,6 +440,30 @@ LEADS: Final = [
         listed=True,
     ),
     Probe(
+        "POST /rooftree/v1/leads/batch",
+        member,
+        url="/rooftree/v1/leads/batch?matchOn=none",
+        body=lambda at, thing: {"firstName": at.mark, "assignedUserId": thing},
+        missing=NOT_THERE,
+        proof="FROM lead WHERE first_name = '{mark}' AND assigned_user_id = {id}",
+    ),
+    Probe(
+        "POST /rooftree/v1/leads/batch (matchOn=id)",
+        fresh_lead,
+        url="/rooftree/v1/leads/batch?matchOn=id",
+        body=lambda at, thing: {"id": thing, "lastName": at.mark},
+        missing=frozenset({20006}),
+        proof="FROM lead WHERE id = {id} AND last_name = '{mark}'",
+    ),
+    Probe(
+        "POST /rooftree/v1/leads/batch (matchOn=email)",
+        lead_with_address,
+        url="/rooftree/v1/leads/batch?matchOn=email",
+        body=lambda at, thing: {"emails": [address_of(at)], "referredBy": at.mark},
+        missing=NOT_THERE,
+        proof="FROM lead WHERE id = {id} AND referred_by = '{mark}'",
+    ),
+    Probe(
         "POST /rooftree/v1/leads/{leadId}/restore",
         trashed_lead,
         proof="FROM lead WHERE id = {id} AND trashed_at IS NULL AND team_id <> {foreign}",
@@ -749,7 +782,12 @@ async def call(probe: Probe, at: At, path: str, thing: Id) -> tuple[str, str]:
         answer = await speaker.send(probe.method, path, content=body, headers=headers)
     else:
         answer = await speaker.send(probe.method, path, body)
+        while answer.headers.get("Retry-After"):  # a batch, beside another one of the team
+            await asyncio.sleep(0.02)
+            answer = await speaker.send(probe.method, path, body)
     content = msgspec.json.decode(answer.content)
+    if isinstance(content, dict) and "results" in content:  # of a batch of one
+        content = content["results"][0]
     code = (content.get("errorCode") or content.get("code") or 0) if isinstance(content, dict) else 0
     assert FOREIGN not in answer.text, f"{where}: reads of another team: {answer.text}"
     if answer.status_code == 200 and code == 0:

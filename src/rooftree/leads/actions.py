@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import asdict, replace
 
-from rooftree.leads import drafts, fields, handover, queries, rules, store
+from rooftree.leads import drafts, edits, fields, handover, queries, rules, store
 from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty
 from rooftree.leads.messages import email_by_itself
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
@@ -22,7 +22,6 @@ from rooftree.leads.wire import (
     LeadInquiry,
     LeadProperty,
     LeadRequest,
-    tag_response,
 )
 from rooftree.messaging import actions as messaging
 from rooftree.notes import actions as notes
@@ -66,17 +65,17 @@ async def create_lead(
     """
     now = clock.now()
     draft = drafts.draft_of(request, actor.team_id, actor.member_id)
-    tags = draft.tags
-    words = await _look_up(tx, request, draft.columns, tags, [draft.assigned_user_id], draft.ownership, region)
-    new_id = lead_id or words.ids[0]
-    named = await _words(tx, actor, request, draft.columns, words, new_id, tags)
-    member_id, new_ids = actor.member_id, [new_id, *words.ids[1:]]
-    lead = drafts.new_lead(draft, named, words.fields, new_ids, team_id=actor.team_id, member_id=member_id, now=now)
+    row, tags = draft.columns, draft.tags
+    words = await _look_up(tx, request, row, tags, [draft.assigned_user_id], draft.ownership, region)
+    words = await _with_new_words(tx, actor, request, row, words, tags)
+    ids, member_id = [lead_id or words.ids[0], *words.ids[1:]], actor.member_id
+    named = edits.word_columns(row, words, ids[0], tags)
+    lead = drafts.new_lead(draft, named, words.fields, ids, team_id=actor.team_id, member_id=member_id, now=now)
     lead, assignments = await _given_to_people(tx, actor, lead, request, region)
     is_on_offer = await handover.put_on_offer(tx, lead, assignments.agent) if assignments else False
     entries = [
-        Entry(kinds.LEAD_CREATED, lead.id, _creation_details(lead, words), happened_at=now),
-        *_first_assignments(lead, assignments),
+        Entry(kinds.LEAD_CREATED, lead.id, edits.creation_details(lead, words), happened_at=now),
+        *edits.first_assignments(lead, assignments),
         *await _first_conversation(tx, actor, request, lead),
         *await _first_messages(tx, request, lead, is_agent_told=is_on_offer),
     ]
@@ -134,57 +133,23 @@ async def _look_up(
         contacts=store.contact_points(row.get("emails", ()), row.get("phones", ()), region),
         id_count=3,  # the lead, its inquiry, its property
     )
-    known = {member_id for member_id, _, _ in words.members}
-    if scope == "PERSONAL" and owner_id not in known:
-        raise InvalidParameter("ownershipId: is not an active member of the team.")
-    if any(member_id not in known for member_id in people):
-        raise InvalidParameter("assignedUserId: is not an active member of the team.")
-    if scope == "OFFICE" and owner_id not in words.offices:
-        raise InvalidParameter("ownershipId: is not an office of the team.")
+    edits.check_people(words, people, ownership)
     return words
 
 
-async def _words(
-    tx: Transaction,
-    actor: Actor,
-    request: LeadFields,
-    row: dict[str, Any],
-    words: Words,
-    lead_id: int,
-    tags: Sequence[str],
-) -> dict[str, Any]:
-    """Return the columns made of the team's words, adding to the team those that are new."""
+async def _with_new_words(
+    tx: Transaction, actor: Actor, request: LeadFields, row: dict[str, Any], words: Words, tags: Sequence[str]
+) -> Words:
+    """Add to the team the words that it does not have yet; return them with the others."""
     stage, source = fields.stage_name(request), row.get("source")
-    found: dict[str, Any] = {
-        "stage_id": words.stage_id or await store.ensure_stage(tx, stage or FIRST_STAGES[0]),
-        "tags": await _tag_documents(tx, actor, words.tags, lead_id, tags),
-    }
-    if "source" in row:
-        found["source_id"] = -1 if not source else words.source_id or await store.ensure_source(tx, source)
-    return found
-
-
-async def _tag_documents(
-    tx: Transaction, actor: Actor, known: Sequence[Tag], lead_id: int, names: Sequence[str]
-) -> bytes:
-    by_name = {tag.name: tag for tag in known}
-    if missing := [name for name in names if name not in by_name]:
-        by_name |= {tag.name: tag for tag in await store.ensure_tags(tx, missing, actor.member_id)}
-    return msgspec.json.encode([tag_response(by_name[name], lead_id) for name in names])
-
-
-def _creation_details(lead: Lead, words: Words) -> dict[str, Any]:
-    details: dict[str, Any] = {"name": rules.full_name(lead.first_name, lead.last_name), "source": lead.source}
-    if words.duplicate_ids:
-        details["duplicateOf"] = words.duplicate_ids
-    return details
-
-
-def _first_assignments(lead: Lead, routed: routing.Routed | None) -> list[Entry]:
-    if routed:
-        return handover.routed_entries(lead, [routed.agent, *routed.others])
-    details = {"from": None, "to": lead.assigned_user_id}
-    return [Entry(kinds.LEAD_ASSIGNED, lead.id, details, happened_at=lead.created_at)]
+    known = {tag.name for tag in words.tags}
+    missing = [name for name in tags if name not in known]
+    return replace(
+        words,
+        stage_id=words.stage_id or await store.ensure_stage(tx, stage or FIRST_STAGES[0]),
+        source_id=words.source_id or (await store.ensure_source(tx, source) if source else None),
+        tags=[*words.tags, *(await store.ensure_tags(tx, missing, actor.member_id) if missing else [])],
+    )
 
 
 async def _first_conversation(tx: Transaction, actor: Actor, request: LeadRequest, lead: Lead) -> list[Entry]:
@@ -235,48 +200,16 @@ async def edit_lead(
     row = fields.lead_columns(request)
     ownership = fields.ownership(request, actor.team_id)
     assigned_id = fields.id_of("assignedUserId", request.assigned_user_id)
-    if ownership:
-        row["ownership_scope"], row["ownership_id"] = ownership
-    if assigned_id is not None and assigned_id != old.assigned_user_id:
-        row |= {"assigned_user_id": assigned_id, "assigned_at": now}
-    if "phones" in row:
-        row["phone_statuses"] = rules.statuses_after(old.phones, old.phone_statuses, row["phones"])
-    tags = _tags_after(old, request)
+    edits.put_into_row(row, old, ownership, assigned_id, now)
+    tags = edits.tags_after(old, request)
     words = await _look_up(tx, request, row, tags, [assigned_id], ownership, region)
-    row |= await _changed_words(tx, actor, request, row, words, old, tags)
-    row |= drafts.documents(request, row, words.fields, [old.id, *words.ids[1:]], now, old)
+    words = await _with_new_words(tx, actor, request, row, words, tags)
+    named = edits.changed_word_columns(request, row, words, old, tags)
+    row |= named | drafts.documents(request, row, words.fields, [old.id, *words.ids[1:]], now, old)
     if isinstance(request.lead_transaction, dict):
         added = await transactions.add_transaction(tx, actor, old.id, request.lead_transaction)
         await record(tx, actor, [added], audience=audience(old))
     return await _store_changes(tx, actor, old, row, now, region)
-
-
-def _tags_after(old: Lead, request: EditLeadRequest) -> list[str]:
-    length = fields.TAG_LENGTH
-    return rules.tags_after(
-        store.tag_names(old),
-        new=fields.labels("tags", request.tags, length) if isinstance(request.tags, list) else None,
-        added=fields.labels("tagsAdd", drafts.joined(request.tags_add), length),
-        removed=fields.labels("tagsRemove", drafts.joined(request.tags_remove), length),
-        is_cleared=request.clear_all_tags is True,
-    )
-
-
-async def _changed_words(
-    tx: Transaction,
-    actor: Actor,
-    request: LeadFields,
-    row: dict[str, Any],
-    words: Words,
-    old: Lead,
-    tags: Sequence[str],
-) -> dict[str, Any]:
-    found = await _words(tx, actor, request, row, words, old.id, tags)
-    if fields.stage_name(request) is None:
-        del found["stage_id"]
-    if list(tags) == store.tag_names(old):
-        del found["tags"]
-    return found
 
 
 async def _store_changes(
@@ -284,69 +217,17 @@ async def _store_changes(
 ) -> Lead:
     """Write what really differs, and tell of it once. A change that changes nothing tells nothing."""
     changes = rules.changed(asdict(old), row)
-    if not _meaningful(changes):
+    if not edits.is_meaningful(changes):
         return old
     await handover.settle(tx, old, changes)
     changes["updated_at"] = now
     new = replace(old, **changes)
     await store.update_lead(tx, old, new, changes, region)
     formerly = [old.assigned_user_id] if old.assigned_user_id and old.assigned_user_id != new.assigned_user_id else []
-    entries = await _change_entries(tx, old, new, changes)
+    stages = await queries.stage_names(tx, [old.stage_id, new.stage_id]) if "stage_id" in changes else {}
+    entries = edits.change_entries(old, new, changes, stages)
     await record(tx, actor, entries, audience=audience(new, formerly=formerly))
     return new
-
-
-def _meaningful(changes: dict[str, Any]) -> bool:
-    return bool(changes.keys() - {"inquiry_updated_at", "assigned_at"})
-
-
-_OWN_KIND: Final = {
-    "stage_id": kinds.STAGE_CHANGED,
-    "assigned_user_id": kinds.LEAD_ASSIGNED,
-    "tags": kinds.TAGS_CHANGED,
-    "properties": kinds.PROPERTY_CHANGED,
-    "inquiry": kinds.INQUIRY_CHANGED,
-    "is_unsubscribed": kinds.SUBSCRIPTION_CHANGED,
-}
-_UNTOLD: Final = {"updated_at", "assigned_at", "inquiry_updated_at", "phone_statuses", "source_id"}
-
-
-async def _change_entries(tx: Transaction, old: Lead, new: Lead, changes: dict[str, Any]) -> list[Entry]:
-    """Return a logbook entry per kind of change, each with old and new value."""
-    entries: list[Entry] = []
-    others: dict[str, Any] = {}
-    for column in changes.keys() - _UNTOLD:
-        before, after = _told(getattr(old, column)), _told(getattr(new, column))
-        if column == "stage_id":
-            entries.append(await _stage_entry(tx, old, new))
-        elif kind := _OWN_KIND.get(column):
-            entries.append(Entry(kind, new.id, {"from": before, "to": after}, happened_at=new.updated_at))
-        else:
-            others[column] = {"from": before, "to": after}
-    if others:
-        entries.append(Entry(kinds.LEAD_UPDATED, new.id, {"fields": others}, happened_at=new.updated_at))
-    return entries
-
-
-async def _stage_entry(tx: Transaction, old: Lead, new: Lead) -> Entry:
-    names = await queries.stage_names(tx, [old.stage_id, new.stage_id])
-    return Entry(
-        kinds.STAGE_CHANGED,
-        new.id,
-        {
-            "fromStageId": old.stage_id,
-            "fromStageName": names[old.stage_id],
-            "toStageId": new.stage_id,
-            "toStageName": names[new.stage_id],
-        },
-        happened_at=new.updated_at,
-        payload={"stageId": new.stage_id, "stage": names[new.stage_id]},
-    )
-
-
-def _told(value: Any) -> Any:
-    """Return a column's value as the logbook keeps it: documents as documents."""
-    return msgspec.Raw(value) if isinstance(value, bytes) else value
 
 
 async def set_inquiry(tx: Transaction, actor: Actor, lead_id: int | None, request: LeadInquiry, *, region: str) -> Lead:

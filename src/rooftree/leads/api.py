@@ -1,15 +1,17 @@
 """The lead operations of the contract, and our own beside them (/rooftree/v1/...)."""
 
+from collections import Counter
 from typing import Any, Final
 
 import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from rooftree.leads import actions, queries
+from rooftree.leads import actions, batch, queries
 from rooftree.leads.assignment import assign_lead
+from rooftree.leads.batch import BODY_LIMIT_BYTES, MATCH_ON, ON_CONFLICT, Plan
 from rooftree.leads.errors import ParamEmailMustFill, ParamFirstNameFill
-from rooftree.leads.fields import id_of, ownership
+from rooftree.leads.fields import id_of, one_of, ownership
 from rooftree.leads.filters import parse_filter, parse_order, parse_page
 from rooftree.leads.handover import chosen_people, imagined_lead, question_about
 from rooftree.leads.model import LeadView
@@ -32,7 +34,7 @@ from rooftree.platform.errors import InvalidParameter
 from rooftree.platform.http.answers import answer
 from rooftree.platform.http.conditional import if_match, version, versioned_answer
 from rooftree.platform.http.dependencies import Caller, Tx
-from rooftree.platform.http.reading import AnyRequest, Query, body_of
+from rooftree.platform.http.reading import AnyRequest, Query, body_of, check_size
 from rooftree.platform.pages import metadata
 from rooftree.routing import actions as routing
 from rooftree.team.errors import OrganisationDenied
@@ -48,6 +50,36 @@ async def add_lead(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes
     body = await body_of(request, LeadRequest)
     lead = await actions.create_lead(tx, actor, body, region=_region(request))
     return answer({"leadId": lead.id})
+
+
+@post(
+    "/rooftree/v1/leads/batch",
+    status_code=200,
+    request_max_body_size=BODY_LIMIT_BYTES + 1,
+    body_limit_bytes=BODY_LIMIT_BYTES,
+)
+async def upsert_leads(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
+    """Create or change up to 10,000 leads, one a line of NDJSON. Ours."""
+    query = Query(request)
+    plan = Plan(
+        _choice(query, "matchOn", tuple(MATCH_ON), "emailOrPhone"),
+        _choice(query, "onConflict", ON_CONFLICT, "update"),
+        bool(query.boolean("dryRun")),
+    )
+    body = await request.body()
+    check_size(len(body), BODY_LIMIT_BYTES)
+    row_bytes = request.app.state.settings.body_limit_bytes
+    rows = await batch.upsert_leads(tx, actor, body, plan, region=_region(request), row_bytes=row_bytes)
+    counts = Counter(row.status for row in rows)
+    summary = {"rows": len(rows), "dryRun": plan.is_dry_run}
+    return answer({**summary, **{name: counts[status] for status, name in _COUNTED.items()}, "results": rows})
+
+
+_COUNTED: Final = {"created": "created", "updated": "updated", "skipped": "skipped", "error": "errors"}
+
+
+def _choice(query: Query, name: str, allowed: tuple[str, ...], default: str) -> str:
+    return one_of(name, query.text(name) or None, allowed) or default
 
 
 @get("/v1.0/leads")
@@ -248,6 +280,7 @@ async def rehearse_rules(request: AnyRequest, tx: Tx, actor: Caller) -> Response
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     add_lead,
+    upsert_leads,
     list_leads,
     get_lead,
     update_lead,

@@ -1,5 +1,7 @@
 """What a request about a lead can be refused with. contract: errors.md 3."""
 
+from typing import ClassVar
+
 from rooftree.platform.errors import ApiError, Conflict
 
 
@@ -65,3 +67,16 @@ class LeadTaken(Conflict):
     """A lead that somebody else claimed first."""
 
     text = "Somebody else claimed the lead first."
+
+
+class LeadExists(Conflict):
+    """A row of a batch that met a lead that is there already, and must not."""
+
+    text = "There is such a lead already."
+
+
+class BatchStillRunning(Conflict):
+    """A batch of leads while another one of the team is being written."""
+
+    text = "Another batch of the team is being written; send this one again in a moment."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}

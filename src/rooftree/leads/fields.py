@@ -4,6 +4,7 @@ Silently cut, and nothing else: names and segments to 30 characters, tags to 64.
 long is refused. contract: seed 004 "Silent truncation", behaviour.md 1.5
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -57,6 +58,7 @@ _CLOSED: Final[dict[str, tuple[str, ...]]] = {
     "with_listing_agent": YES_NO,
     "language": LANGUAGES,
 }
+_INTEGER: Final = re.compile(r"-?\d{1,19}", re.ASCII)
 _TEXTS: Final = ("street_address", "city", "state", "zip_code", "referred_by", "source")
 _FLAGS: Final = {
     "cannot_text": "cannot_text",
@@ -165,7 +167,7 @@ def id_of(field: str, value: LooseId | msgspec.UnsetType | None) -> int | None:
     text = value.strip()
     if text in ("", FILLER):
         return None
-    if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or abs(int(text[:20])) > INT64_MAX:
+    if not _INTEGER.fullmatch(text) or abs(int(text)) > INT64_MAX:
         raise InvalidParameter(f"{field}: must be an integer.")
     return int(text)
 

@@ -20,6 +20,7 @@ from rooftree.routing import queries as offers
 from rooftree.routing.model import LENDER_LEAD, Assignment, Offer, Place, Question
 from rooftree.routing.rules import SELLER
 from rooftree.team import queries as team
+from rooftree.team.model import Member
 from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
 
@@ -132,14 +133,26 @@ async def chosen_people(tx: Transaction, chosen: Iterable[Assignment]) -> list[d
 
 async def people_of(tx: Transaction, lead: Lead, routed: routing.Routed) -> tuple[Lead, list[tuple[int, int]]]:
     """Return a new lead with everybody whom the rules gave it, and the role and member pairs besides its agent."""
+    names: dict[int, str] = {}
+    members: dict[int, Member] = {}
+    if routed.others:
+        names = {role.id: role.name for role in await team.custom_roles(tx)}
+        found = [await team.find_member(tx, other.member_id or 0) for other in routed.others]
+        members = {member.id: member for member in found if member}
+    return with_people(lead, routed, names, members)
+
+
+def with_people(
+    lead: Lead, routed: routing.Routed, names: Mapping[int, str], members: Mapping[int, Member]
+) -> tuple[Lead, list[tuple[int, int]]]:
+    """Do what `people_of` does, with the names of roles and the members known."""
     agent = routed.agent
     now = lead.created_at if agent.member_id is not None else None
     lead = replace(lead, assigned_user_id=agent.member_id, pond_id=agent.pond_id, assigned_at=now)
     pairs: list[tuple[int, int]] = []
     documents: list[dict[str, Any]] = []
-    names = {role.id: role.name for role in await team.custom_roles(tx)} if routed.others else {}
     for other in routed.others:
-        member = await team.find_member(tx, other.member_id or 0)
+        member = members.get(other.member_id or 0)
         if member is None:
             continue
         if other.business_type == LENDER_LEAD:
@@ -195,11 +208,17 @@ def _offer_text(name: str, lead: Lead, minutes: int, *, is_theirs: bool) -> str:
 
 async def settle(tx: Transaction, old: Lead, changes: dict[str, Any]) -> None:
     """Let an assignment by hand end what routing had begun: the lead leaves its pond, and is no longer on offer."""
+    if leaves_offer(old, changes):
+        await routing.end_offer(tx, old.id, "ended")
+
+
+def leaves_offer(old: Lead, changes: dict[str, Any]) -> bool:
+    """Take a lead that is assigned by hand out of its pond; whether its offer, if it has one, must end."""
     if "assigned_user_id" not in changes:
-        return
+        return False
     if old.pond_id is not None and changes["assigned_user_id"] is not None:
         changes["pond_id"] = None
-    await routing.end_offer(tx, old.id, "ended")
+    return True
 
 
 async def may_claim(tx: Transaction, actor: Actor, lead_id: int | None) -> tuple[Lead, Offer | None]:

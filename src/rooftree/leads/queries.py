@@ -3,7 +3,7 @@
 Every SELECT on leads starts at `visible_leads(actor)`: the one condition that says whose leads these are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -119,6 +119,36 @@ async def seen_ids(tx: Transaction, actor: Actor, lead_ids: Sequence[int], *, is
     seen = visible_leads(actor, args, is_managing=is_managing)
     rows = await tx.fetch(f"SELECT l.id FROM lead l WHERE {seen} AND l.id = ANY ({args.add(list(lead_ids))})", *args)
     return {row["id"] for row in rows}
+
+
+async def managed_matches(
+    tx: Transaction, actor: Actor, contacts: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Return by contact (kind and normalised value) the first lead that has it and that they may change."""
+    args = Arguments()
+    seen = visible_leads(actor, args, is_managing=True)
+    kinds, values = args.add([kind for kind, _ in contacts]), args.add([value for _, value in contacts])
+    rows = await tx.fetch(
+        f"""SELECT w.kind, w.value, m.id
+              FROM unnest({kinds}::text[], {values}::text[]) AS w (kind, value),
+                   LATERAL (SELECT l.id FROM lead_contact c JOIN lead l ON l.team_id = c.team_id AND l.id = c.lead_id
+                             WHERE c.team_id = $1 AND c.kind = w.kind AND c.value = w.value AND {seen}
+                             ORDER BY c.lead_id LIMIT 1) m""",
+        *args,
+    )
+    return {(row["kind"], row["value"]): row["id"] for row in rows}
+
+
+async def managed_leads(tx: Transaction, actor: Actor, lead_ids: Collection[int]) -> dict[int, Lead]:
+    """Return those of these leads that they may change, locked until the transaction ends."""
+    args = Arguments()
+    seen = visible_leads(actor, args, is_managing=True)
+    rows = await tx.fetch(
+        f"""SELECT {columns(Lead, "l")} FROM lead l WHERE {seen} AND l.id = ANY ({args.add(list(lead_ids))})
+             ORDER BY l.id FOR UPDATE OF l""",
+        *args,
+    )
+    return {(lead := Lead(*row)).id: lead for row in rows}
 
 
 async def people_on(tx: Transaction, leads: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:

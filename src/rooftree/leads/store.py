@@ -5,11 +5,12 @@ none of them can ever disagree with it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
+from msgspec.structs import asdict
 
 from rooftree.leads.fields import normal_email, normal_phone
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
@@ -103,6 +104,85 @@ SELECT ARRAY(SELECT next_id() FROM unnest(array_fill(0, ARRAY[$8::integer]))) AS
     )
 
 
+class Vocabulary(Struct):
+    """The team's words that many requests name, with fresh ids for what they create."""
+
+    ids: list[int]
+    first_stage_id: int | None
+    stages: dict[str, int]  #: by the name that was asked for
+    sources: dict[str, int]
+    tags: dict[str, Tag]
+    fields: list[CustomField]
+    members: list[tuple[int, str, str]]  #: active ones among those asked for: id, login, full name
+    offices: list[int]
+    duplicates: dict[tuple[str, str], list[int]]  #: leads by contact, at most five each
+
+
+_VOCABULARY: Final = f"""
+SELECT ARRAY(SELECT next_id() FROM generate_series(1, $8::integer)) AS ids,
+       (SELECT id FROM stage WHERE team_id = $1 ORDER BY position, id LIMIT 1) AS first_stage_id,
+       ARRAY(SELECT (w.name, s.id) FROM unnest($2::text[]) AS w (name)
+               JOIN stage s ON s.team_id = $1 AND lower(s.name) = lower(w.name)) AS stages,
+       ARRAY(SELECT (name, id) FROM source WHERE team_id = $1 AND name = ANY ($3::text[])) AS sources,
+       ARRAY(SELECT ({columns(Tag)}) FROM tag WHERE team_id = $1 AND name = ANY ($4::text[])) AS tags,
+       ARRAY(SELECT ({columns(CustomField)}) FROM custom_field
+              WHERE team_id = $1 AND lower(name) = ANY ($5::text[])) AS fields,
+       ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
+              WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
+       ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices,
+       ARRAY(SELECT (w.kind, w.value, c.lead_id) FROM unnest($9::text[], $10::text[]) AS w (kind, value),
+                    LATERAL (SELECT lead_id FROM lead_contact
+                              WHERE team_id = $1 AND kind = w.kind AND value = w.value LIMIT 5) c) AS duplicates"""
+
+
+async def look_up_many(
+    tx: Transaction,
+    *,
+    stages: Collection[str],
+    sources: Collection[str],
+    tags: Collection[str],
+    fields: Collection[str],
+    member_ids: Collection[int],
+    office_ids: Collection[int],
+    contacts: Collection[tuple[str, str]],
+    id_count: int,
+) -> Vocabulary:
+    """Return what `look_up` returns for one request, for many in one round trip."""
+    row = await tx.fetchrow(
+        _VOCABULARY,
+        tx.team_id,
+        list(stages),
+        list(sources),
+        list(tags),
+        [name.lower() for name in fields],
+        list(member_ids),
+        list(office_ids),
+        id_count,
+        [kind for kind, _ in contacts],
+        [value for _, value in contacts],
+    )
+    assert row is not None
+    duplicates: dict[tuple[str, str], list[int]] = {}
+    for kind, value, lead_id in row["duplicates"]:
+        duplicates.setdefault((kind, value), []).append(lead_id)
+    return Vocabulary(
+        row["ids"],
+        row["first_stage_id"],
+        dict(tuple(stage) for stage in row["stages"]),
+        dict(tuple(source) for source in row["sources"]),
+        {(known := Tag(*tag)).name: known for tag in row["tags"]},
+        [CustomField(*field) for field in row["fields"]],
+        [tuple(member) for member in row["members"]],
+        row["offices"],
+        duplicates,
+    )
+
+
+async def begin_batch(tx: Transaction) -> bool:
+    """Be the only batch of the team until the transaction ends; False: another one is running."""
+    return await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('leads/batch', $1))", tx.team_id)
+
+
 async def ensure_stage(tx: Transaction, name: str) -> int:
     """Return the id of a stage, added at the end of the pipeline when the team has none of that name."""
     await tx.execute(
@@ -116,19 +196,27 @@ async def ensure_stage(tx: Transaction, name: str) -> int:
 
 
 async def ensure_source(tx: Transaction, name: str) -> int:
-    """Return the number of a source, counted on from the team's last when it is new.
+    """Return the number of a source, counted on from the team's last when it is new."""
+    return (await ensure_sources(tx, [name]))[name]
+
+
+async def ensure_sources(tx: Transaction, names: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of distinct sources, those that are new counted on from the team's last, in this order.
 
     Two requests that bring new sources wait for each other, or they would take the same number.
     """
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('source', $1))", tx.team_id)
     await tx.execute(
         """INSERT INTO source (team_id, id, name)
-           SELECT $1, coalesce(max(id), 0) + 1, $2 FROM source WHERE team_id = $1
-           ON CONFLICT DO NOTHING""",
+           SELECT $1, coalesce((SELECT max(id) FROM source WHERE team_id = $1), 0) + row_number() OVER (ORDER BY place),
+                  name
+             FROM unnest($2::text[]) WITH ORDINALITY AS n (name, place)
+            WHERE NOT EXISTS (SELECT FROM source s WHERE s.team_id = $1 AND s.name = n.name)""",
         tx.team_id,
-        name,
+        list(names),
     )
-    return await tx.fetchval("SELECT id FROM source WHERE team_id = $1 AND name = $2", tx.team_id, name)
+    rows = await tx.fetch("SELECT name, id FROM source WHERE team_id = $1 AND name = ANY ($2)", tx.team_id, list(names))
+    return {row["name"]: row["id"] for row in rows}
 
 
 async def ensure_tags(tx: Transaction, names: Sequence[str], creator_id: int | None) -> list[Tag]:
@@ -210,6 +298,141 @@ async def insert_lead(tx: Transaction, lead: Lead, region: str) -> None:
         _haystack(lead),
         _tokens(lead),
         ["", *tags],
+    )
+
+
+_INSERT_LEADS: Final = f"""
+WITH written AS (
+    INSERT INTO lead ({", ".join(_INSERTED)})
+    SELECT {", ".join(_INSERTED)} FROM jsonb_populate_recordset(NULL::lead, $2)),
+searched AS (
+    INSERT INTO lead_search (team_id, lead_id, haystack, tokens)
+    SELECT $1, lead_id, haystack, tokens
+      FROM jsonb_to_recordset($3) AS s (lead_id bigint, haystack text, tokens text[])),
+labelled AS (
+    INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
+    SELECT $1, * FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::bigint[]))
+INSERT INTO lead_contact (team_id, kind, value, lead_id)
+SELECT $1, * FROM unnest($8::text[], $9::text[], $10::bigint[])"""
+
+
+async def insert_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+    """Store new leads and what finds them, as `insert_lead` does one."""
+    labels = [(kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
+    contacts = [(*point, lead.id) for lead in leads for point in contact_points(lead.emails, lead.phones, region)]
+    await tx.execute(
+        _INSERT_LEADS,
+        tx.team_id,
+        _as_json(asdict(lead) for lead in leads),
+        _as_json(_search_row(lead) for lead in leads),
+        *_columns_of(labels, 4),
+        *_columns_of(contacts, 3),
+    )
+    await _count_cells(tx, Counter(cell for lead in leads for cell in _cells(lead)))
+
+
+class Change(Struct, frozen=True):
+    """A lead that is locked, as it was and as it shall be."""
+
+    old: Lead
+    new: Lead
+    columns: Collection[str]
+
+
+async def update_leads(tx: Transaction, changes: Sequence[Change], region: str) -> None:
+    """Store changed columns of distinct leads, as `update_lead` does of one."""
+    names = sorted({name for change in changes for name in change.columns})
+    rows = ({"team_id": one.new.team_id, "id": one.new.id} | {n: getattr(one.new, n) for n in names} for one in changes)
+    await tx.execute(
+        f"""UPDATE lead l SET {", ".join(f"{name} = r.{name}" for name in names)}
+              FROM jsonb_populate_recordset(NULL::lead, $2) r
+             WHERE l.team_id = $1 AND l.team_id = r.team_id AND l.id = r.id""",
+        tx.team_id,
+        _as_json(rows),
+    )
+    await _relabel_many(tx, [one for one in changes if _LABELLED.intersection(one.columns)])
+    await _rename_many(tx, [one.new for one in changes if _NAMED.intersection(one.columns)], region)
+    moved = Counter(cell for one in changes for cell in _cells(one.new))
+    moved.subtract(cell for one in changes for cell in _cells(one.old))
+    await _count_cells(tx, moved)
+
+
+async def _relabel_many(tx: Transaction, changes: Sequence[Change]) -> None:
+    gone = [(*label, one.old.id) for one in changes for label in _labels(one.old) - _labels(one.new)]
+    come = [
+        (*label, one.new.created_at, one.new.id) for one in changes for label in _labels(one.new) - _labels(one.old)
+    ]
+    if gone:
+        await tx.execute(
+            """DELETE FROM lead_label l USING unnest($2::text[], $3::text[], $4::bigint[]) AS g (kind, name, lead_id)
+                WHERE l.team_id = $1 AND l.lead_id = g.lead_id AND l.kind = g.kind AND l.name = g.name""",
+            tx.team_id,
+            *_columns_of(gone, 3),
+        )
+    if come:
+        await tx.execute(
+            """INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
+               SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::bigint[])""",
+            tx.team_id,
+            *_columns_of(come, 4),
+        )
+
+
+async def _rename_many(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+    if not leads:
+        return
+    contacts = [(*point, lead.id) for lead in leads for point in contact_points(lead.emails, lead.phones, region)]
+    await tx.execute(
+        "DELETE FROM lead_contact WHERE team_id = $1 AND lead_id = ANY ($2)", tx.team_id, [lead.id for lead in leads]
+    )
+    await tx.execute(
+        """WITH reached AS (
+               INSERT INTO lead_contact (team_id, kind, value, lead_id)
+               SELECT $1, * FROM unnest($3::text[], $4::text[], $5::bigint[]))
+           INSERT INTO lead_search (team_id, lead_id, haystack, tokens)
+           SELECT $1, lead_id, haystack, tokens
+             FROM jsonb_to_recordset($2) AS s (lead_id bigint, haystack text, tokens text[])
+           ON CONFLICT (team_id, lead_id) DO UPDATE SET haystack = EXCLUDED.haystack, tokens = EXCLUDED.tokens""",
+        tx.team_id,
+        _as_json(_search_row(lead) for lead in leads),
+        *_columns_of(contacts, 3),
+    )
+
+
+async def _count_cells(tx: Transaction, cells: Mapping[tuple[Any, ...], int]) -> None:
+    names = ("tag", *CELL, "amount")
+    rows = [dict[str, Any](zip(names, (*cell, amount), strict=True)) for cell, amount in cells.items() if amount]
+    if rows:
+        await tx.execute(
+            f"""INSERT INTO lead_tally (team_id, {", ".join(names)})
+                SELECT $1, {", ".join(names)} FROM jsonb_populate_recordset(NULL::lead_tally, $2)""",
+            tx.team_id,
+            _as_json(rows),
+        )
+
+
+def _as_json(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as PostgreSQL reads records; documents go in unparsed."""
+    return msgspec.json.encode(
+        [{name: Raw(value) if isinstance(value, bytes) else value for name, value in row.items()} for row in rows]
+    )
+
+
+def _columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[place] for row in rows] for place in range(width)]
+
+
+def _search_row(lead: Lead) -> dict[str, Any]:
+    return {"lead_id": lead.id, "haystack": _haystack(lead), "tokens": _tokens(lead)}
+
+
+async def insert_roles(tx: Transaction, people: Sequence[tuple[int, int, int]]) -> None:
+    """Give new leads their people besides the agent: lead, role and member id."""
+    await tx.execute(
+        """INSERT INTO lead_role (team_id, lead_id, role_id, member_id)
+           SELECT DISTINCT $1::bigint, * FROM unnest($2::bigint[], $3::integer[], $4::bigint[])""",
+        tx.team_id,
+        *_columns_of(people, 3),
     )
 
 

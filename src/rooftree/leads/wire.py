@@ -165,6 +165,23 @@ class EditLeadRequest(LeadFields):
     clear_all_tags: Unset[bool] = UNSET
 
 
+class BatchLead(LeadRequest):
+    """A line of POST /rooftree/v1/leads/batch. A lead that is there already may do without its first name."""
+
+    first_name: Unset[str] = UNSET  # type: ignore[assignment]
+    id: LooseId | None = None
+
+
+class BatchResult(Struct, rename="camel", frozen=True):
+    """What became of a line of a batch."""
+
+    row: int  #: the line's number, from 1
+    status: str  #: created, updated, skipped, error
+    lead_id: int | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+
+
 class RoleAssignment(Struct, rename="camel"):
     """One entry of an assignment; both published forms. contract: seeds.md D4"""
 

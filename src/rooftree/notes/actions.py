@@ -1,5 +1,6 @@
 """What can be done with a note."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from rooftree.notes import store
@@ -27,6 +28,17 @@ async def add_note(
     note_id, timeline_id = await store.insert_note(
         tx, actor.member_id, lead_id, content, is_pinned=is_pinned, is_system=is_system
     )
+    return _added(lead_id, content, note_id, timeline_id, is_pinned=is_pinned)
+
+
+async def add_notes(tx: Transaction, actor: Actor, notes: Sequence[tuple[int, str, bool]]) -> list[Entry]:
+    """Store notes (lead, content, pinned) as `add_note` does; return their entries, in order. Writes: note."""
+    notes = [(lead_id, content[:CONTENT_LENGTH], is_pinned) for lead_id, content, is_pinned in notes]
+    stored = await store.insert_notes(tx, actor.member_id, notes) if notes else []
+    return [_added(*note[:2], *ids, is_pinned=note[2]) for note, ids in zip(notes, stored, strict=True)]
+
+
+def _added(lead_id: int, content: str, note_id: int, timeline_id: int, *, is_pinned: bool) -> Entry:
     payload = {"noteId": note_id, "timelineId": timeline_id}
     details = {"noteId": note_id, "content": content}
     return Entry(kinds.NOTE_ADDED, lead_id, details, payload=payload, id=timeline_id, is_pinned=is_pinned)

@@ -1,5 +1,7 @@
 """Writing notes."""
 
+from collections.abc import Sequence
+
 from rooftree.notes.model import Note
 from rooftree.platform.database import Transaction, columns
 
@@ -20,6 +22,28 @@ async def insert_note(
     )
     assert row is not None
     return row["id"], row["timeline_id"]
+
+
+async def insert_notes(
+    tx: Transaction, creator_id: int, notes: Sequence[tuple[int, str, bool]]
+) -> list[tuple[int, int]]:
+    """Store notes (lead, content, pinned); return for each its id and its timeline entry's, in order."""
+    rows = await tx.fetch(
+        """
+WITH given AS MATERIALIZED (
+    SELECT place, lead_id, content, is_pinned, next_id() AS id, next_id() AS timeline_id
+      FROM unnest($3::bigint[], $4::text[], $5::boolean[]) WITH ORDINALITY AS n (lead_id, content, is_pinned, place)),
+stored AS (
+    INSERT INTO note (team_id, id, timeline_id, lead_id, creator_id, last_editor_id, content, is_pinned)
+    SELECT $1, id, timeline_id, lead_id, $2, $2, content, is_pinned FROM given)
+SELECT id, timeline_id FROM given ORDER BY place""",
+        tx.team_id,
+        creator_id,
+        [lead_id for lead_id, _, _ in notes],
+        [content for _, content, _ in notes],
+        [is_pinned for _, _, is_pinned in notes],
+    )
+    return [(row["id"], row["timeline_id"]) for row in rows]
 
 
 async def lock_note(tx: Transaction, note_id: int) -> Note | None:

@@ -106,6 +106,18 @@ class Transaction:
         """Run a statement once per row."""
         await self._connection.executemany(sql, rows)
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """Let a part of a transaction fail alone: an exception undoes what happened inside, and nothing else."""
+        await self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with suppress(*DATABASE_AWAY):  # a lost connection keeps nothing anyway
+                await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            raise
+        await self._connection.execute("RELEASE SAVEPOINT part")
+
     async def copy_records(self, table: str, *, records: Iterable[Sequence[Argument]], columns: Sequence[str]) -> None:
         """Load rows by COPY. Row-level security does not allow it: needs the owner's connection."""
         await self._connection.copy_records_to_table(table, records=records, columns=list(columns))

@@ -1,6 +1,6 @@
 """Choosing who works a lead, and leads on offer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -8,17 +8,19 @@ from msgspec.structs import replace
 from rooftree.platform import clock
 from rooftree.platform.database import Transaction
 from rooftree.routing import queries, store
-from rooftree.routing.lines import ImaginedTurns, SeenTurns, TakenTurns
+from rooftree.routing.lines import HeldTurns, ImaginedTurns, SeenTurns, TakenTurns
 from rooftree.routing.model import BLAST_ALERT, NEXT_UP, Assignment, Book, Offer, Question
-from rooftree.routing.search import Routed, Search, agent_of, everybody
+from rooftree.routing.search import Routed, Search, agent_of, check_group, everybody
 
 __all__ = [
+    "Assigner",
     "Assignment",
     "Question",
     "Routed",
     "assign",
     "assign_again",
     "end_offer",
+    "end_offers",
     "preview",
     "put_on_offer",
     "rehearse",
@@ -35,6 +37,39 @@ async def assign(tx: Transaction, question: Question) -> Routed:
     all who are next for too long.
     """
     return await everybody(await _search(tx, TakenTurns(tx), question))
+
+
+class Assigner:
+    """Chooses for many new leads of one transaction as `assign` does for one, with the rules read once.
+
+    Where members have limits (`has_limits`), a lead must be stored before the next one is asked for: limits count
+    stored leads. Writes: routing_turn with `write_back`, routing_load.
+    """
+
+    def __init__(self, tx: Transaction, book: Book) -> None:
+        self._tx, self._book, self._lines = tx, book, HeldTurns(tx)
+
+    @classmethod
+    async def begin(cls, tx: Transaction) -> "Assigner":
+        """Read the team's rules."""
+        return cls(tx, await queries.book(tx))
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether anybody takes only so many leads."""
+        return any(seat.daily_cap is not None or seat.open_cap is not None for seat in self._book.seats.values())
+
+    def check_group(self, group_id: int | None) -> None:
+        """Refuse an office that the team does not have. Raises: InvalidParameter (20012)."""
+        check_group(self._book, group_id)
+
+    async def assign(self, question: Question) -> Routed:
+        """Choose who works a new lead. Raises: InvalidParameter (20012) on an unknown office."""
+        return await everybody(await _counted(self._tx, Search(self._lines, self._book, question, clock.now())))
+
+    async def write_back(self) -> None:
+        """Store the turns that were taken: at the end, and before others take turns in this transaction."""
+        await self._lines.write_back()
 
 
 async def preview(tx: Transaction, question: Question) -> Routed:
@@ -89,12 +124,20 @@ def spent(offer: Offer) -> tuple[list[int], list[int]]:
     return [*offer.tried_ids, *offer.member_ids], offer.spent_rule_ids
 
 
+async def end_offers(tx: Transaction, lead_ids: Sequence[int], status: str) -> None:
+    """Close the open offers of leads, as `end_offer` does. Lock the leads first."""
+    await store.end_offers(tx, lead_ids, status)
+
+
 async def end_offer(tx: Transaction, lead_id: int, status: str, claimed_by: int | None = None) -> Offer | None:
     """Close the open offer of a lead: touched, claimed, passed, ended. None when it has none. Lock the lead first."""
     return await store.end_offer(tx, lead_id, status, claimed_by)
 
 
 async def _search(tx: Transaction, lines: TakenTurns | SeenTurns, question: Question) -> Search:
-    search = Search(lines, await queries.book(tx), question, clock.now())
+    return await _counted(tx, Search(lines, await queries.book(tx), question, clock.now()))
+
+
+async def _counted(tx: Transaction, search: Search) -> Search:
     search.book = await queries.counted(tx, search.book, search.day, search.midnight)
     return search

@@ -110,6 +110,57 @@ class TakenTurns(Struct, frozen=True):
         return None
 
 
+class HeldTurns:
+    """Turns of many leads in one transaction: all lines are locked once, go on in memory, and are written back.
+
+    The places and their order are those of `TakenTurns`, had each lead come alone.
+    """
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._turns: defaultdict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+        self._is_held = False
+        self._changed: set[str] = set()
+
+    async def next(self, scope: str, places: Places) -> Turn:
+        """Take a turn."""
+        if not self._is_held:
+            await self._hold()
+        if any(place not in self._turns[scope] for place in places):
+            await self.write_back()
+            await store.level(self._tx, scope, places)  # makes the rows of those who are new in the line
+            await self._hold()
+        turns = self._turns[scope]
+        place = rules.whose_turn(places, turns)
+        turns |= rules.levelled(places, turns)
+        turns[place] += 1
+        self._changed.add(scope)
+        return Turn(*place, turns[place])
+
+    async def _hold(self) -> None:
+        _inside.add(self._tx)
+        self._turns.clear()
+        for scope, member_id, slot, turns in await store.hold_turns(self._tx):
+            self._turns[scope][member_id, slot] = turns
+        self._is_held = True
+
+    async def write_back(self) -> None:
+        """Store the turns that were taken; the next one looks anew."""
+        changed = [(scope, *place, turns) for scope in self._changed for place, turns in self._turns[scope].items()]
+        if changed:
+            await store.write_turns(self._tx, changed)
+        self._changed.clear()
+        self._is_held = False
+
+    async def give_back(self, scope: str, turn: Turn) -> None:
+        """Undo a turn."""
+        self._turns[scope][turn.member_id, turn.slot] -= 1
+
+    async def overload(self, seat: Seat, day: date, midnight: datetime) -> str | None:
+        """Count the lead, as `TakenTurns` does."""
+        return await TakenTurns(self._tx).overload(seat, day, midnight)
+
+
 class SeenTurns(Struct, frozen=True):
     """Turns that are looked at and stay as they are. The book knows the limits already."""
 

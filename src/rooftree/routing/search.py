@@ -96,10 +96,14 @@ async def _first_match(search: Search, tried: list[Tried]) -> Assignment | None:
 
 
 def _proposals(search: Search, tried: list[Tried]) -> Iterator[rules.Proposal]:
-    try:
-        yield from rules.proposals(search.book, search.business_type, search.role_id, search.question, search.at, tried)
-    except LookupError:
-        raise InvalidParameter("assignGroupId: must be -1 (the company) or an office of the team.") from None
+    check_group(search.book, search.question.assign_group_id)
+    yield from rules.proposals(search.book, search.business_type, search.role_id, search.question, search.at, tried)
+
+
+def check_group(book: Book, group_id: int | None) -> None:
+    """Refuse an office that the team does not have. Raises: InvalidParameter (20012)."""
+    if group_id not in (None, rules.COMPANY) and group_id not in book.office_ids:
+        raise InvalidParameter("assignGroupId: must be -1 (the company) or an office of the team.")
 
 
 async def _placed(search: Search, proposal: rules.Proposal) -> Assignment | None:

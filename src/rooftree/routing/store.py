@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from rooftree.platform.database import Arguments, Transaction, columns
-from rooftree.routing.model import Offer, Rule
+from rooftree.routing.model import AGENT_LEAD, NO_ROLE, Offer, Rule
 from rooftree.routing.queries import FIRST_LOAD
 
 Places = Sequence[tuple[int, int]]
@@ -89,6 +89,38 @@ ON CONFLICT DO NOTHING""",
     )
 
 
+# An agent's lines come first, then those of the other roles, as a lead that comes in alone goes through them: so the
+# two cannot wait for each other. A line is named `rule:<id>`, or belongs to a level and to agents.
+_HOLD: Final = """
+SELECT t.scope, t.member_id, t.slot, t.turns
+  FROM routing_turn t LEFT JOIN routing_rule r ON r.team_id = t.team_id AND t.scope = 'rule:' || r.id
+ WHERE t.team_id = $1
+ ORDER BY coalesce(r.business_type, $2) <> $2 OR r.role_id <> $3, r.business_type, r.role_id,
+          t.scope, t.member_id, t.slot
+   FOR UPDATE OF t"""
+
+
+async def hold_turns(tx: Transaction) -> list[tuple[str, int, int, int]]:
+    """Lock all lines of the team until the transaction ends; return scope, member, slot and turns."""
+    rows = await tx.fetch(_HOLD, tx.team_id, AGENT_LEAD, NO_ROLE)
+    return [(row["scope"], row["member_id"], row["slot"], row["turns"]) for row in rows]
+
+
+async def write_turns(tx: Transaction, turns: Sequence[tuple[str, int, int, int]]) -> None:
+    """Store the turns of places that are held: scope, member, slot and turns."""
+    scopes, members, slots, counts = zip(*turns, strict=True)
+    await tx.execute(
+        """UPDATE routing_turn t SET turns = n.turns
+             FROM unnest($2::text[], $3::bigint[], $4::integer[], $5::bigint[]) AS n (scope, member_id, slot, turns)
+            WHERE t.team_id = $1 AND t.scope = n.scope AND t.member_id = n.member_id AND t.slot = n.slot""",
+        tx.team_id,
+        scopes,
+        members,
+        slots,
+        counts,
+    )
+
+
 def _columns(places: Places) -> tuple[list[int], list[int]]:
     return [member_id for member_id, _ in places], [slot for _, slot in places]
 
@@ -162,6 +194,17 @@ async def end_offer(tx: Transaction, lead_id: int, status: str, claimed_by: int 
         claimed_by,
     )
     return Offer(*row) if row else None
+
+
+async def end_offers(tx: Transaction, lead_ids: Sequence[int], status: str) -> None:
+    """Close the open offers of leads."""
+    await tx.execute(
+        """UPDATE routing_offer SET status = $3, ended_at = clock_timestamp()
+            WHERE team_id = $1 AND lead_id = ANY ($2) AND status = 'open'""",
+        tx.team_id,
+        list(lead_ids),
+        status,
+    )
 
 
 async def insert_rule(tx: Transaction, values: Mapping[str, Any]) -> Rule | None:

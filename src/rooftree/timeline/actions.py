@@ -65,10 +65,19 @@ async def record(tx: Transaction, actor: Actor | None, entries: Sequence[Entry],
     Returns the entries' ids, in order.
     Writes: timeline_entry, announcement, timeline_summary. Raises: ValueError when a payload lacks a key.
     """
+    return await record_all(tx, actor, [(entries, audience)])
+
+
+async def record_all(
+    tx: Transaction, actor: Actor | None, groups: Sequence[tuple[Sequence[Entry], Audience]]
+) -> list[int]:
+    """Write down what happened to several leads, each with who may hear of it, as `record` does, in one statement."""
+    entries = [entry for group, _ in groups for entry in group]
     if not entries:
         return []
     moment = clock.now()
-    return await store.insert_entries(tx, actor, entries, _announcements(entries, audience, moment), moment)
+    told = [one for group, audience in groups for one in _announcements(group, audience, moment)]
+    return await store.insert_entries(tx, actor, entries, told, moment)
 
 
 async def announce_agent(tx: Transaction, told: Told, agent_id: int) -> None:

@@ -22,7 +22,7 @@ from rooftree.platform.errors import (
     InvalidParameter,
     RequestStillRunning,
 )
-from rooftree.platform.http.reading import AnyRequest, check_size
+from rooftree.platform.http.reading import AnyRequest, body_limit, check_size
 from rooftree.platform.kept_answers import Busy, KeptAnswer, keep_answer, take_key
 
 HEADER: Final = "Idempotency-Key"
@@ -79,7 +79,7 @@ async def take(request: AnyRequest, tx: Transaction, actor: Actor) -> Claim:
     """
     key = _key(request)
     body = await request.body()
-    check_size(len(body), request.app.state.settings.body_limit_bytes)
+    check_size(len(body), body_limit(request))
     fingerprint = _fingerprint(request, body)
     try:
         kept = await take_key(tx, actor.member_id, key)

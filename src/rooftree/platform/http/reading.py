@@ -38,7 +38,7 @@ async def body_of(request: AnyRequest, kind: type[T], *, default: T | None = Non
     Raises: InvalidParameter (20012) naming the field by its JSON path; BodyTooLarge (900413).
     """
     body = await request.body()
-    check_size(len(body), request.app.state.settings.body_limit_bytes)
+    check_size(len(body), body_limit(request))
     if default is not None and not body.strip():
         return default
     return decode(body, kind)
@@ -54,6 +54,11 @@ def decode(body: bytes, kind: type[T]) -> T:
         raise InvalidParameter(_complaint(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidParameter(f"Request body is not valid JSON: {error}") from None
+
+
+def body_limit(request: AnyRequest) -> int:
+    """Return how many bytes a request's body may have: what its route says, else what is set for all."""
+    return request.route_handler.opt.get("body_limit_bytes") or request.app.state.settings.body_limit_bytes
 
 
 def check_size(length: int, limit: int) -> None:
