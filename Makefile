@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types fix bench faults docs lock clean
+.PHONY: help serve test lint types fix bench faults soak docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(READY) ## measure (ARGS names what)
 
 faults: $(READY) ## kill everything at random, and count what is left (ARGS="--rounds 20 --seconds 20 --seed 7")
 	@$(BIN)/python -m faults $(ARGS)
+
+soak: $(READY) ## a constant mixed load: flat memory, no error, no lost event (ARGS="--minutes 30 --rate 20")
+	@$(BIN)/python -m soak $(ARGS)
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python tools/make_docs.py $(ARGS)

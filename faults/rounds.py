@@ -3,11 +3,7 @@
 # ruff: noqa: ASYNC240 - what we wait for tells nobody, and the files are small
 
 import asyncio
-import os
 import random
-import re
-import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -18,18 +14,16 @@ from typing import Any, Final
 import asyncpg
 import httpx
 from msgspec import Struct, field
-from standardwebhooks import Webhook
 
 from faults.checks import Findings, Wanted, count, read_rows
 from faults.clients import FeedReader, Writers, client
-from faults.processes import Kept, Killer, sweep
+from faults.installation import Installation, subscribe
+from faults.processes import Killer, sweep
 from faults.receiver import Receiver
-from rooftree.platform.embedded_postgres import EmbeddedPostgres
 
 _WRITERS: Final = 8
 #: How long the receiver stays ill after the last kill: what waits by then comes to it, too.
 _ILL_SECONDS: Final = 5
-_STARTED_SECONDS: Final = 60
 _SETTLED_SECONDS: Final = 120
 #: Subscriptions: list, and entries in one body.
 _SUBSCRIPTIONS: Final = ((2, 1), (2, 1), (2, 5), (2, 50), (9, 1), (9, 5))
@@ -79,33 +73,19 @@ async def play(seed: int, seconds: float, say: Say, logs: Path | None) -> Result
             return await round_.run()
         finally:
             if logs:
-                _keep_logs(folder, logs / str(seed))
-
-
-def _keep_logs(folder: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for log in (*folder.glob("*.log"), *folder.glob("data/log/*.log")):
-        shutil.copy(log, target)
+                round_.keep_logs(logs / str(seed))
 
 
 class _Round:
     def __init__(self, seed: int, seconds: float, folder: Path, say: Say) -> None:
-        self._seed, self._seconds, self._folder, self._say = seed, seconds, folder, say
-        self._data = folder / "data"
-        self._dsn = EmbeddedPostgres(self._data).dsn
-        self._port = _free_port()
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("ROOFTREE_")} | {
-            "ROOFTREE_DATA_DIR": str(self._data),
-            "ROOFTREE_WEBHOOK_ALLOW_INSECURE": "true",
-            "ROOFTREE_WEBHOOK_TIMEOUT_SECONDS": "2",
-            "ROOFTREE_LOG_LEVEL": "warning",
-        }
-        self._serve = Kept(
-            *("serve", "--port", str(self._port), "--workers", "2"), environment=environment, log=folder / "serve.log"
+        self._seed, self._seconds, self._say = seed, seconds, say
+        self._installation = Installation(folder, ROOFTREE_WEBHOOK_TIMEOUT_SECONDS="2")
+        self._serve, self._worker, self._data = (
+            self._installation.serve,
+            self._installation.worker,
+            self._installation.data,
         )
-        self._worker = Kept(
-            "worker", environment=environment | {"ROOFTREE_DATABASE_URL": self._dsn}, log=folder / "worker.log"
-        )
+        self.keep_logs = self._installation.keep_logs
         self._receiver = Receiver(random.Random(f"{seed} receiver"))
         self._killer = Killer(self._serve, self._worker, self._data, random.Random(f"{seed} killer"), seconds)
         self._background: list[asyncio.Task[Any]] = []
@@ -115,11 +95,9 @@ class _Round:
         result = Result(self._seed, self._killer.kills, 0)
         try:
             await self._receiver.begin()
-            self._serve.begin()
-            key = await self._key()
-            self._worker.begin()
-            async with client(self._port, key) as http:
-                webhooks = await self._subscribe(http)
+            key = await self._installation.begin()
+            async with client(self._installation.port, key) as http:
+                webhooks = await subscribe(http, self._receiver, _SUBSCRIPTIONS)
                 await self._play(http, webhooks, result)
             for kept, name in ((self._worker, "rooftree worker"), (self._serve, "rooftree serve")):
                 if (code := await kept.stop()) != 0:
@@ -135,32 +113,6 @@ class _Round:
             await sweep(self._data)
         result.seconds = time.monotonic() - begun
         return result
-
-    async def _key(self) -> str:
-        """Return the key that the first run shows, once the API answers."""
-        log = self._folder / "serve.log"
-        async with asyncio.timeout(_STARTED_SECONDS), client(self._port, "none") as http:
-            while True:
-                await asyncio.sleep(0.1)
-                shown = re.search(r"Authorization: Bearer ([\w.-]+)", log.read_text()) if log.exists() else None
-                try:
-                    if shown and (await http.get("/readyz")).status_code == 200:
-                        return shown[1]
-                except httpx.HTTPError:
-                    continue
-
-    async def _subscribe(self, http: httpx.AsyncClient) -> dict[str, Wanted]:
-        """Subscribe, in peace; return each subscription by the path of its receiver."""
-        webhooks: dict[str, Wanted] = {}
-        for number, (list_id, limit) in enumerate(_SUBSCRIPTIONS):
-            path = f"/hook/{number}"
-            wish = {"listId": list_id, "limit": limit, "callbackUrl": f"http://127.0.0.1:{self._receiver.port}{path}"}
-            answer = (await http.post("/v1.0/webhook", json=wish)).raise_for_status()
-            webhook_id = answer.json()["subscribeId"]
-            secret = (await http.get(f"/rooftree/v1/webhooks/{webhook_id}/secret")).raise_for_status().json()["secret"]
-            webhooks[path] = Wanted(webhook_id, list_id)
-            self._receiver.verifiers[path] = Webhook(secret)
-        return webhooks
 
     def _also(self, running: Any) -> "asyncio.Task[Any]":
         self._background.append(asyncio.create_task(running))
@@ -244,7 +196,7 @@ class _Round:
         async with asyncio.timeout(_SETTLED_SECONDS):
             while True:
                 try:
-                    owner = await asyncpg.connect(self._dsn, timeout=5)
+                    owner = await asyncpg.connect(self._installation.dsn, timeout=5)
                     try:
                         return await question(owner)
                     finally:
@@ -264,9 +216,3 @@ async def _within(task: "asyncio.Task[Any]", seconds: float) -> bool:
 
 def _told(counts: Counter[Any]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(counts.items(), key=str)) or "-"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

@@ -107,10 +107,12 @@ async def fresh_lead(at: At) -> Id:
 
 def address_of(at: At) -> str:
     """An address that only `lead_with_address` has."""
-    return f"{at.mark}@{at.holder.team_id}.example.com"
+    return at.things.email if at.is_foreign else f"{at.mark}@example.com"
 
 
 async def lead_with_address(at: At) -> Id:
+    if at.is_foreign:
+        return at.things.lead
     return await at.company.lead(at.holder, at.things.word, emails=[address_of(at)])
 
 
