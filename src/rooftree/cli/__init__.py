@@ -4,6 +4,7 @@ import typer
 
 from rooftree.cli import (
     apps,
+    archive,
     database,
     doctor,
     held_jobs,
@@ -39,6 +40,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(apps.app, name="apps")
 app.add_typer(leads.app, name="leads")
 app.add_typer(imports.app, name="import")
+app.add_typer(archive.app, name="export")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")
 app.add_typer(held_jobs.app, name="jobs")

@@ -6,11 +6,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from rooftree.cli.archive import import_archive
 from rooftree.cli.running import out, run, running, team_of
 from rooftree.imports import queries
 from rooftree.platform.wire_time import utc_text
 
 app = typer.Typer(help="Data from elsewhere: list, show.", no_args_is_help=True)
+app.command("archive")(import_archive)
 
 Team = Annotated[str | None, typer.Option("--team-of", help="Login of anybody in the team, if there are several.")]
 

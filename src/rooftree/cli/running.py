@@ -11,6 +11,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
 
+from rooftree.archive.errors import ArchiveError
 from rooftree.auth.applications import ApplicationError
 from rooftree.auth.signing_in import PasswordError
 from rooftree.platform import embedded_postgres
@@ -37,6 +38,7 @@ _SAID: Final = (
     TeamError,
     ApplicationError,
     PasswordError,
+    ArchiveError,
     Refused,
 )
 

@@ -586,6 +586,11 @@ async def copy_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> Non
     await tx.copy_records(
         "lead", records=[tuple(getattr(lead, name) for name in names) for lead in leads], columns=names
     )
+    await copy_finders(tx, leads, region)
+
+
+async def copy_finders(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+    """Load by COPY what finds leads that nothing finds yet. Needs the owner's rights."""
     labels = [(lead.team_id, kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
     await tx.copy_records("lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id"))
     contacts = [

@@ -7,6 +7,7 @@ from rooftree.messaging import queries, rules, store
 from rooftree.messaging.model import Arrival, Message, NewMessage
 from rooftree.platform.database import Transaction
 from rooftree.platform.jobs import enqueue
+from rooftree.platform.vault import Vault
 from rooftree.team import queries as team
 from rooftree.timeline import actions as timeline
 from rooftree.timeline import kinds
@@ -147,6 +148,12 @@ async def allow(tx: Transaction, channel: str, address: str, reasons: Sequence[s
 async def set_account(tx: Transaction, member_id: int, sealed_url: bytes, from_address: str | None) -> None:
     """Store an SMTP account of a member, or with 0 of the team; the URL is encrypted already. Writes: mail_account."""
     await store.put_account(tx, member_id, sealed_url, from_address)
+
+
+async def seal_accounts_anew(tx: Transaction, before: Vault, after: Vault) -> None:
+    """Encrypt the team's SMTP accounts with another key. Writes: mail_account. Raises: VaultError."""
+    for account in await queries.mail_accounts(tx):
+        await store.put_account(tx, account.member_id, after.seal(before.open(account.url)), account.from_address)
 
 
 async def remove_account(tx: Transaction, member_id: int) -> bool:

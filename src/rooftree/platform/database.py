@@ -5,9 +5,10 @@ reads: no extra round trip while one team asks. Behind a pooler in transaction m
 may outlive a transaction, so there the team is set inside each one (`is_pooled`).
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from itertools import count
 from typing import Any, Self, cast
 
 import asyncpg
@@ -39,6 +40,9 @@ SELECT a.*, c.used, c.ends_at
   FROM authenticate($1, $2) a
   LEFT JOIN LATERAL count_request(
        a.team_id, CASE WHEN a.is_key_valid AND a.is_member_active THEN coalesce(a.app_id, a.key_id) END) c ON true"""
+
+
+_cursors = count(1)
 
 
 class Arguments(list["Argument"]):
@@ -118,9 +122,34 @@ class Transaction:
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")
 
-    async def copy_records(self, table: str, *, records: Iterable[Sequence[Argument]], columns: Sequence[str]) -> None:
+    async def stream(self, sql: str, *args: Argument, batch: int) -> AsyncGenerator[list[Record]]:
+        """Yield a query's rows, so many at a time: a cursor of the server's, so that memory stays flat.
+
+        Needs a transaction. The cursor is told of in SQL, since a pooler knows no prepared statements.
+        """
+        cursor = f"stream_{next(_cursors)}"
+        await self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {sql}", *args)
+        while rows := await self._connection.fetch(f"FETCH {batch} FROM {cursor}"):
+            yield rows
+        await self._connection.execute(f"CLOSE {cursor}")
+
+    async def copy_records(
+        self,
+        table: str,
+        *,
+        records: Iterable[Sequence[Argument]] | AsyncIterable[Sequence[Argument]],
+        columns: Sequence[str],
+    ) -> None:
         """Load rows by COPY. Row-level security does not allow it: needs the owner's connection."""
         await self._connection.copy_records_to_table(table, records=records, columns=list(columns))
+
+    async def copy_csv_to(self, sql: str, output: Callable[[bytes], Awaitable[None]]) -> None:
+        """Write a query's rows as CSV with a header, piece by piece. A null is empty, an empty text is `""`."""
+        await self._connection.copy_from_query(sql, output=output, format="csv", header=True)
+
+    async def copy_csv(self, table: str, *, source: AsyncIterable[bytes], columns: Sequence[str]) -> None:
+        """Load what `copy_csv_to` wrote. Needs the owner's connection, as `copy_records` does."""
+        await self._connection.copy_to_table(table, source=source, columns=list(columns), format="csv", header=True)
 
 
 class Database:
@@ -166,6 +195,15 @@ class Database:
     async def transaction(self, team_id: int) -> AsyncGenerator[Transaction]:
         """BEGIN ... COMMIT for one team; any exception rolls everything back."""
         async with self._bound(team_id) as connection, _begun(connection, self._begin):
+            if self._is_pooled:
+                await _set_team(connection, team_id, is_local=True)
+            yield Transaction(connection, team_id)
+
+    @asynccontextmanager
+    async def snapshot(self, team_id: int) -> AsyncGenerator[Transaction]:
+        """One look at everything, however long it takes: what commits meanwhile is not seen, and nothing is written."""
+        begin = self._begin.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", 1)
+        async with self._bound(team_id) as connection, _begun(connection, begin):
             if self._is_pooled:
                 await _set_team(connection, team_id, is_local=True)
             yield Transaction(connection, team_id)

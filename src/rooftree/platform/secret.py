@@ -3,7 +3,7 @@
 import secrets
 from typing import Final
 
-from rooftree.platform.database import Database
+from rooftree.platform.database import Database, Transaction
 
 SIGNING: Final = "signing"
 
@@ -17,3 +17,16 @@ async def shared_secret(database: Database, name: str = SIGNING) -> bytes:
             secrets.token_bytes(32),
         )
         return await tx.fetchval("SELECT value FROM server_secret WHERE name = $1", name)
+
+
+async def adopt_secret(tx: Transaction, value: bytes, name: str = SIGNING) -> None:
+    """Take over another installation's secret, so that what it signed is valid here. Processes read it when they start.
+
+    Needs the owner's rights.
+    """
+    await tx.execute(
+        """INSERT INTO server_secret (name, value) VALUES ($1, $2)
+           ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value""",
+        name,
+        value,
+    )

@@ -45,8 +45,13 @@ def open_vault(secret_key: str, folder: Path) -> Vault:
 
     Raises: VaultError when the file can neither be read nor made.
     """
+    return Vault(vault_key(secret_key, folder))
+
+
+def vault_key(secret_key: str, folder: Path) -> bytes:
+    """Return the key that `open_vault` opens with. Raises: VaultError."""
     if secret_key:
-        return Vault(secret_key.encode())
+        return secret_key.encode()
     path = folder / _FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +61,7 @@ def open_vault(secret_key: str, folder: Path) -> Vault:
         raise VaultError(f"The key file {path} cannot be used: {error.strerror}. Or set ROOFTREE_SECRET_KEY.") from None
     if not key.strip():
         raise VaultError(f"The key file {path} is empty: put back its content, or remove it and store passwords anew.")
-    return Vault(key.strip())
+    return key.strip()
 
 
 def _make(path: Path) -> None:

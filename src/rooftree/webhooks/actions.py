@@ -113,6 +113,19 @@ async def renew_secret(tx: Transaction, webhook: Webhook, vault: Vault) -> str:
     return secret
 
 
+async def renew_all_secrets(tx: Transaction, vault: Vault) -> None:
+    """Give every subscription a new secret, and no other: what was there is not known. Writes: webhook."""
+    for webhook in await queries.webhooks_with_secrets(tx):
+        await store.replace_secrets(tx, webhook.id, vault.seal(new_secret()), None)
+
+
+async def seal_secrets_anew(tx: Transaction, before: Vault, after: Vault) -> None:
+    """Encrypt the secrets of every subscription with another key. Writes: webhook. Raises: VaultError."""
+    for webhook in await queries.webhooks_with_secrets(tx):
+        old = webhook.old_secret and after.seal(before.open(webhook.old_secret))
+        await store.replace_secrets(tx, webhook.id, after.seal(before.open(webhook.secret)), old)
+
+
 async def send_test(tx: Transaction, webhook: Webhook) -> int:
     """Queue an example of what a subscription hears, return the delivery's id. Writes: webhook_delivery."""
     verb, payload = _EXAMPLES[webhook.list_id]

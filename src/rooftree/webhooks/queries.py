@@ -22,6 +22,12 @@ async def webhooks_of_team(tx: Transaction, *, is_all: bool = False) -> list[Web
     return [Webhook(*row) for row in rows]
 
 
+async def webhooks_with_secrets(tx: Transaction) -> list[Webhook]:
+    """Return all subscriptions of the team, deleted ones too."""
+    rows = await tx.fetch(f"{_WEBHOOK} WHERE w.team_id = $1 ORDER BY w.id", tx.team_id)
+    return [Webhook(*row) for row in rows]
+
+
 async def find_webhook(tx: Transaction, webhook_id: int | None) -> Webhook | None:
     """Return a subscription of the team that is not deleted, locked until the transaction ends."""
     row = await tx.fetchrow(

@@ -94,6 +94,19 @@ async def set_secret(
     )
 
 
+async def replace_secrets(tx: Transaction, webhook_id: int, secret: bytes, old_secret: bytes | None) -> None:
+    """Store the secrets of a subscription, as if they had always been these."""
+    await tx.execute(
+        """UPDATE webhook SET secret = $3, old_secret = $4,
+                  old_secret_until = CASE WHEN $4::bytea IS NOT NULL THEN old_secret_until END
+            WHERE team_id = $1 AND id = $2""",
+        tx.team_id,
+        webhook_id,
+        secret,
+        old_secret,
+    )
+
+
 async def insert_deliveries(tx: Transaction, batches: Sequence[Batch]) -> list[int]:
     """Store bodies to be posted, of one team or, with the owner's rights, of several; return their ids in order."""
     if not batches:
