@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from rooftree.archive import formats, queries, store
 from rooftree.archive.errors import ArchiveError
-from rooftree.archive.model import Column, KeptFile, Listed, Manifest, Member, Secrets, Table
+from rooftree.archive.model import Column, KeptFile, Listed, Manifest, PackedFile, Secrets, Table
 from rooftree.archive.packing import LAYOUT, MANIFEST, Packer, Unpacker
 from rooftree.archive.rules import BLOBS, FORMATS, KIND_OF, KINDS, SIGNED, is_of_team
 from rooftree.leads.bulk import index_leads
@@ -77,7 +77,7 @@ async def export_team(
     return manifest
 
 
-def _written(packer: Packer, name: str, content: bytes) -> Member:
+def _written(packer: Packer, name: str, content: bytes) -> PackedFile:
     packer.draft(name).write_bytes(content)
     return packer.add(name)
 
@@ -103,7 +103,7 @@ async def _export_table(
 
 async def _export_blobs(
     tx: Transaction, packer: Packer, blobs: BlobStore, on_progress: OnProgress
-) -> tuple[Member, int, int]:
+) -> tuple[PackedFile, int, int]:
     """Write what the team keeps in the blob store; return the list of it, how much it is, and how much was missing."""
     count = missing = 0
     with packer.draft(_FILES).open("wb") as lines:
@@ -269,7 +269,7 @@ async def _load_blobs(
             if not is_of_team(manifest.team_id, kept.key):
                 raise ArchiveError(f"{_FILES}: {kept.key} is no file of this team.")
             if kept.bytes is not None and kept.sha256 is not None:
-                with unpacker.file(Member(f"files/{kept.key}", kept.bytes, kept.sha256)) as file:
+                with unpacker.file(PackedFile(f"files/{kept.key}", kept.bytes, kept.sha256)) as file:
                     await _put(blobs, kept, file)
             on_progress("files", manifest.file_count, 1)
 

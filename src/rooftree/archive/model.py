@@ -21,7 +21,7 @@ class Table(Struct, frozen=True):
     references: list[str]  #: tables that its rows point to
 
 
-class Member(Struct, frozen=True):
+class PackedFile(Struct, frozen=True):
     """A file of the archive."""
 
     name: str
@@ -33,7 +33,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     """A table's file, in the manifest."""
 
     table: str
-    file: Member
+    file: PackedFile
     columns: list[str]
     rows: int
 
@@ -59,10 +59,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     format: str
     with_secrets: bool
     tables: list[Listed]  #: in an order in which they can be loaded
-    files: Member  #: files.ndjson
+    files: PackedFile  #: files.ndjson
     file_count: int
     missing_files: int
-    secrets: Member | None  #: secrets.json
+    secrets: PackedFile | None  #: secrets.json
 
 
 class Secrets(Struct, frozen=True):

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 
 from rooftree.archive.errors import ArchiveError
-from rooftree.archive.model import Manifest, Member
+from rooftree.archive.model import Manifest, PackedFile
 
 MANIFEST: Final = "manifest.json"
 #: Version of the layout.
@@ -73,7 +73,7 @@ class Packer:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add(self, name: str) -> Member:
+    def add(self, name: str) -> PackedFile:
         """Take in a file that is written."""
         path = self.draft(name)
         member = _measured(path, name)
@@ -137,7 +137,7 @@ class Unpacker:
         return found
 
     @contextmanager
-    def file(self, wanted: Member) -> Generator[Path]:
+    def file(self, wanted: PackedFile) -> Generator[Path]:
         """Yield where a file lies meanwhile. Raises: ArchiveError when it is missing, or not as it was written."""
         try:
             with self._taken(wanted.name) as path:
@@ -192,10 +192,10 @@ def unpacked(source: Path) -> Generator[Unpacker]:
             raise ArchiveError(f"{source} is damaged: {error}") from error
 
 
-def _measured(path: Path, name: str) -> Member:
+def _measured(path: Path, name: str) -> PackedFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Member(name, path.stat().st_size, digest)
+    return PackedFile(name, path.stat().st_size, digest)
 
 
 def _sync(path: Path) -> None:
