@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types fix bench faults soak docs lock clean
+.PHONY: help serve test lint types fix bench faults soak fuzz audit docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ faults: $(READY) ## kill everything at random, and count what is left (ARGS="--r
 
 soak: $(READY) ## a constant mixed load: flat memory, no error, no lost event (ARGS="--minutes 30 --rate 20")
 	@$(BIN)/python -m soak $(ARGS)
+
+fuzz: $(READY) ## send what nobody thought of, and believe no answer (ARGS="--minutes 10 --seed 7")
+	@$(BIN)/python -m fuzz $(ARGS)
+
+audit: $(READY) ## ask whether a dependency has a known vulnerability
+	@$(BIN)/python tools/audit.py $(ARGS)
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python tools/make_docs.py $(ARGS)

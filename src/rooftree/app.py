@@ -1,7 +1,7 @@
 """Builds the ASGI application: lists every room's routes, and opens each request's transaction.
 
-The order of a request: path and method (the framework), size of the body, credential, and only then the
-body itself. contract: errors.md 2
+The order of a request: path and method (the framework), size of the body, credential, and only then what the
+body says. contract: errors.md 2
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -36,7 +36,8 @@ from rooftree.platform.http.auth import RefusedCredentials, actor_of, check_gran
 from rooftree.platform.http.dependencies import Tx
 from rooftree.platform.http.errors import EXCEPTION_HANDLERS
 from rooftree.platform.http.logging import RequestIds
-from rooftree.platform.http.reading import AnyRequest, body_limit, check_size
+from rooftree.platform.http.reading import AnyRequest, body_limit, check_size, wait_for_body
+from rooftree.platform.http.security_headers import SecurityHeaders
 from rooftree.platform.pages import Sealer
 from rooftree.platform.settings import Settings
 
@@ -92,6 +93,7 @@ def serve_from(state: State, settings: Settings, database: Database, signing_sec
     state.blob_links = BlobLinks(signing_secret, settings.address)
     state.last_used = LastUsed()
     state.refused = RefusedCredentials(settings.auth_failures_per_minute)
+    state.security_headers = SecurityHeaders(is_tls=settings.address.startswith("https:"))
     state.limits = rate_limit.Limits(state.refused, is_on=settings.rate_limits != "off")
 
 
@@ -107,8 +109,8 @@ async def _tx(request: AnyRequest) -> AsyncGenerator[Transaction]:
     key_hash = _key_hash(request)
     is_writing = request.method not in _READING
     has_key = is_writing and idempotency.has_key(request)
-    if has_key or limit > state.settings.body_limit_bytes:
-        await request.body()  # what is compared, or long, comes in before a connection is held
+    if is_writing:
+        await wait_for_body(request)  # before a connection is held: who sends slowly keeps nobody waiting
     is_counted = state.limits.is_on
     async with state.database.asking(key_hash, is_writing=is_writing, is_counted=is_counted) as (tx, record):
         actor = _admitted(request, record)

@@ -12,7 +12,11 @@ from tests.conftest import fresh_database
 from tests.support.installation import Installation, installation
 from tests.support.receiver import Receiver, TwilioStub
 
+from rooftree.calls.jobs import Recordings, TooManyRedirects
 from rooftree.platform import clock
+from rooftree.platform.blobs import BlobStore
+from rooftree.platform.settings import Settings
+from rooftree.webhooks.guard import NotAllowedError
 
 PUBLIC = "https://crm.example.test"
 JANE: dict[str, Any] = {"firstName": "Jane", "phones": ["+12125550100"]}
@@ -38,6 +42,7 @@ async def home(server_dsn: str, tmp_path: Path, twilio: TwilioStub) -> AsyncIter
         "twilio_auth_token": twilio.auth_token,
         "twilio_url": twilio.url,
         "public_url": PUBLIC,
+        "webhook_allow_insecure": True,
     }
     async with installation(await fresh_database(server_dsn), tmp_path, **settings) as home:
         await home.number(ADAM_NUMBER)
@@ -262,6 +267,30 @@ async def test_a_call_comes_in_and_its_recording_is_fetched(home: Installation, 
         assert not any("authorization" in request.headers for request in shelf.requests), (
             "our password is Twilio's alone"
         )
+
+
+@pytest.mark.parametrize("first", ["inside", "redirect"])
+async def test_no_recording_is_fetched_from_the_own_network(tmp_path: Path, first: str) -> None:
+    """Not even where the provider's own address sends us on to it."""
+    settings = {"twilio_account_sid": "AC1", "twilio_auth_token": "t"}
+    async with Receiver() as shelf, Receiver() as carrier:
+        carrier.answer(302, None, {"Location": f"{shelf.url}/rec"})
+        given = Settings(data_dir=str(tmp_path), twilio_url=carrier.url, **settings)
+        recordings = Recordings(given, BlobStore.open("", tmp_path))
+        url = f"{carrier.url}/rec" if first == "redirect" else f"{shelf.url}/rec"
+        with pytest.raises(NotAllowedError):
+            await recordings._store(url, "1/recordings/1")
+        assert shelf.requests == []
+        assert len(carrier.requests) == (first == "redirect")
+        assert all("authorization" in request.headers for request in carrier.requests)
+
+
+async def test_a_recording_that_is_always_elsewhere_is_given_up(tmp_path: Path) -> None:
+    async with Receiver() as carrier:
+        carrier.answer(302, None, {"Location": "/again"})
+        recordings = Recordings(Settings(twilio_url=carrier.url), BlobStore.open("", tmp_path))
+        with pytest.raises(TooManyRedirects):
+            await recordings._store(f"{carrier.url}/rec", "1/recordings/1")
 
 
 async def test_a_missed_call_of_nobody_known_waits_in_the_tray(home: Installation, twilio: TwilioStub) -> None:

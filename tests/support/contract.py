@@ -10,7 +10,7 @@ import msgspec
 
 CONTRACT = Path(__file__).parents[2] / "contract"
 #: Statuses that any operation may give. contract: errors.md 7 and 8
-GENERAL = {400, 401, 404, 405, 413, 429, 500, 501, 503}
+GENERAL = {400, 401, 404, 405, 408, 413, 429, 500, 501, 503}
 #: Operations that leave out what does not apply. contract: behaviour.md 4
 LEAVING_OUT = {"/v2.0/leads/{leadId}/activities", "/v2.0/communication/call/{communicationId}"}
 #: Printed as one object, an array where there are several. contract: behaviour.md 11

@@ -14,6 +14,7 @@ import uvicorn
 
 from rooftree.app import create_app, write_last_use
 from rooftree.platform.database import Database
+from rooftree.platform.http.connections import BoundedHead
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.secret import shared_secret
 from rooftree.platform.settings import Settings
@@ -57,15 +58,7 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
     owner = await Database.connect(dsn, server_role=False, max_size=1, is_pooled=settings.database_pooler)
     app = create_app(settings, database, await shared_secret(owner))
     await owner.close()
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        lifespan="on",
-    )
-    server = _Server(config)
+    server = server_of(app)
     flushing = asyncio.create_task(_flush(app, database, stop))
     watching = asyncio.create_task(_when(stop, lambda: setattr(server, "should_exit", True)))
     try:
@@ -74,6 +67,21 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
         stop.set()
         await asyncio.gather(flushing, watching)
         await database.close()
+
+
+def server_of(app: RequestIds) -> uvicorn.Server:
+    """Return the server of an application; it names neither itself nor its version."""
+    return _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            http=BoundedHead,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
+        )
+    )
 
 
 async def _when(stop: asyncio.Event, then: Callable[[], None]) -> None:

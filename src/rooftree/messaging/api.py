@@ -206,6 +206,10 @@ def _links(request: AnyRequest) -> Links:
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>E-mails</title>
 <meta name="viewport" content="width=device-width"><body style="font-family:sans-serif;margin:3em auto;max-width:30em">
 <p>{}</p></body></html>"""
+_PAGE_POLICY: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+}
 
 
 @get("/rooftree/v1/unsubscribe/{token:str}")
@@ -216,7 +220,7 @@ async def unsubscribe_page(request: AnyRequest) -> Response[str]:
         f"No more e-mails to {html.escape(wish.address)}?</p>"
         '<form method="post"><button style="font-size:1.1em;padding:.5em 1em">Unsubscribe</button></form><p>'
     )
-    return Response(_PAGE.format(text), media_type="text/html")
+    return Response(_PAGE.format(text), media_type="text/html", headers=_PAGE_POLICY)
 
 
 @post("/rooftree/v1/unsubscribe/{token:str}", status_code=200)
@@ -226,7 +230,7 @@ async def unsubscribe(request: AnyRequest) -> Response[str]:
     async with _database(request).transaction(wish.team_id) as tx:
         await actions.silence(tx, "email", wish.address.lower(), "unsubscribed")
         await set_consent(tx, None, wish.lead_id, region=_settings(request).phone_region, is_unsubscribed=True)
-    return Response(_PAGE.format("You are unsubscribed."), media_type="text/html")
+    return Response(_PAGE.format("You are unsubscribed."), media_type="text/html", headers=_PAGE_POLICY)
 
 
 @get("/rooftree/v1/tray")

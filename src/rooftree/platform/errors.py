@@ -159,6 +159,16 @@ class PreconditionFailed(ApiError):
     text = "If-Match does not name the present version."
 
 
+class BodyTooSlow(ApiError):
+    """A request body that was not there within half a minute."""
+
+    status = 408
+    code = 900408
+    name = "BODY_TOO_SLOW"
+    text = "The request body did not arrive in time."
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
 class BodyTooLarge(ApiError):
     """A request body above the limit of the setting ROOFTREE_BODY_LIMIT_BYTES."""
 

@@ -35,6 +35,8 @@ def configure_logging(level: str, style: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Its habits of mail servers fail on odd mail, which anybody may send; the others are tried nevertheless.
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

@@ -154,12 +154,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     webhook_allowed_networks: Annotated[
         str,
         Meta(
-            description="Networks (10.1.0.0/16, comma-separated) that webhooks may reach beside the public internet; "
-            "plain http is for them alone."
+            description="Networks (10.1.0.0/16, comma-separated) that webhooks may reach, and recordings be fetched "
+            "from, beside the public internet; plain http is for them alone."
         ),
     ] = ""
     webhook_allow_insecure: Annotated[
-        bool, Meta(description="true lets webhooks reach this machine itself, by plain http too: for trying out.")
+        bool,
+        Meta(
+            description="true lets webhooks and fetched recordings reach this machine itself, by plain http too: "
+            "for trying out."
+        ),
     ] = False
     job_lease_seconds: Annotated[
         int, Meta(ge=1, le=600, description="How long a killed worker's job waits before another worker takes it.")

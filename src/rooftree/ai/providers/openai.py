@@ -16,6 +16,7 @@ from rooftree.ai import rules
 from rooftree.ai.model import AiError, Keyword, Summary
 from rooftree.ai.wire import KeywordType
 from rooftree.platform import clock
+from rooftree.platform.answers_of_others import ask_bounded
 
 #: In characters.
 _LONGEST: Final = 100_000
@@ -23,6 +24,7 @@ _LONGEST_SUMMARY: Final = 5_000
 _LONGEST_KEYWORD: Final = 200
 #: Of the beginnings of objects in an answer, how many are looked at.
 _MOST_OBJECTS: Final = 50
+_ANSWER_BYTES: Final = 8_000_000
 _TEMPORARY: Final = {408, 409, 425, 429}
 _PROMPT: Final = resources.files("rooftree.ai").joinpath("prompts", "call_summary.md").read_text(encoding="utf-8")
 _TYPES: Final = frozenset(get_args(KeywordType))
@@ -68,7 +70,8 @@ class OpenAi:
 
     async def _ask(self, path: str, **request: Any) -> dict[str, Any]:
         try:
-            answer = await self._http.post(path, **request)
+            asked = self._http.build_request("POST", path, **request)
+            answer = await ask_bounded(self._http, asked, limit_bytes=_ANSWER_BYTES)
         except httpx.HTTPError as error:
             raise AiError(f"{type(error).__name__}: {error}", is_permanent=False) from None
         if not answer.is_success:

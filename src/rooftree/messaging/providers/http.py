@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from rooftree.messaging.model import OutgoingText, ProviderError, Receipt
+from rooftree.platform.answers_of_others import ask_bounded
 
 _PLACE: Final = re.compile(r"\{(from|to|text|id)\}")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,6 +28,8 @@ _OPEN: Final = frozenset({"content-type", "accept", "user-agent", "accept-langua
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _REASON_LENGTH: Final = 500
+#: Of an answer; a page of Twilio's list of messages has less.
+_ANSWER_BYTES: Final = 4_000_000
 #: Shorter than this, a value is no secret, and striking it out would garble the reason.
 _SECRET_LENGTH: Final = 6
 
@@ -109,7 +112,7 @@ async def ask(
     """
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await http.send(request, auth=auth, follow_redirects=False)
+            return await ask_bounded(http, request, limit_bytes=_ANSWER_BYTES, auth=auth, follow_redirects=False)
     except (httpx.TimeoutException, TimeoutError):
         raise ProviderError(f"no answer within {timeout_seconds:g} seconds", is_permanent=False) from None
     except httpx.HTTPError as error:

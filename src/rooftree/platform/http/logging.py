@@ -1,4 +1,4 @@
-"""A request id on every answer and every log line, the caller's rate limit, and the figures of /metrics."""
+"""On every answer a request id, the caller's rate limit and security headers; log lines; the figures of /metrics."""
 
 import re
 import secrets
@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 
 from rooftree.platform.http import idempotency
 from rooftree.platform.http.rate_limit import Limits
+from rooftree.platform.http.security_headers import SecurityHeaders
 
 _CLIENT_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log: Final = structlog.get_logger("rooftree.http")
@@ -44,8 +45,11 @@ class RequestIds:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 limits: Limits = self.state.limits
+                security: SecurityHeaders = self.state.security_headers
+                present = list(message.get("headers", []))
                 message["headers"] = [
-                    *message.get("headers", []),
+                    *present,
+                    *security.missing(present),
                     (b"x-request-id", request_id.encode()),
                     *limits.headers(scope, message["status"]),
                 ]

@@ -3,6 +3,7 @@
 contract: errors.md 2 (type leniency), behaviour.md 1.1
 """
 
+import asyncio
 import re
 from functools import cache
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -12,11 +13,13 @@ import msgspec
 from litestar import Request
 from msgspec import Meta
 
-from rooftree.platform.errors import BodyTooLarge, InvalidParameter
+from rooftree.platform.errors import BodyTooLarge, BodyTooSlow, InvalidParameter
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 T = TypeVar("T")
 
+#: So long a body of the size limit may take.
+BODY_SECONDS: Final = 30.0
 INT64_MAX: Final = 2**63 - 1
 #: An integer that fits the column it is meant for.
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -42,6 +45,15 @@ async def body_of(request: AnyRequest, kind: type[T], *, default: T | None = Non
     if default is not None and not body.strip():
         return default
     return decode(body, kind)
+
+
+async def wait_for_body(request: AnyRequest) -> None:
+    """Let the body come in. Raises: BodyTooSlow (900408) when it takes longer than half a minute."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await request.body()
+    except TimeoutError:
+        raise BodyTooSlow from None
 
 
 def decode(body: bytes, kind: type[T]) -> T:

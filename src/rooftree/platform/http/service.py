@@ -1,6 +1,10 @@
 """What an operator and a newcomer ask for: health, figures, the API's description. No credential needed."""
 
+import base64
+import hashlib
 import html
+import re
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -46,8 +50,8 @@ async def openapi(request: AnyRequest) -> Response[bytes]:
 @get(["/", "/docs"])
 async def api_page() -> Response[str]:
     """Return a page to read and try the API with, in one file."""
-    page = resources.files("rooftree").joinpath("static", "api.html").read_text(encoding="utf-8")
-    return Response(page, media_type="text/html")
+    page = _api_page()
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _policy_of(page)})
 
 
 @get("/llms.txt")
@@ -56,6 +60,27 @@ async def llms() -> Response[str]:
     lines = ["# Rooftree", "", "- [API description](/openapi.json)", "- [API page](/docs)", ""]
     lines += [f"- {html.unescape(line)}" for line in _summaries(document())]
     return Response("\n".join(lines), media_type="text/plain")
+
+
+@cache
+def _api_page() -> str:
+    return resources.files("rooftree").joinpath("static", "api.html").read_text(encoding="utf-8")
+
+
+@cache
+def _policy_of(page: str) -> str:
+    """Return a policy under which a page does what it came with, and talks to us alone."""
+    hashes = {
+        tag: " ".join(
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+            for text in re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        )
+        for tag in ("script", "style")
+    }
+    return (
+        f"default-src 'none'; connect-src 'self'; script-src {hashes['script']}; style-src {hashes['style']}; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _summaries(contract: dict[str, Any]) -> list[str]:
