@@ -48,9 +48,13 @@ async def body_of(request: AnyRequest, kind: type[T], *, default: T | None = Non
 
 
 async def wait_for_body(request: AnyRequest) -> None:
-    """Let the body come in. Raises: BodyTooSlow (900408) when it takes longer than half a minute."""
+    """Let the body come in. Raises: BodyTooSlow (900408) when it takes longer than half a minute.
+
+    Where a body may be longer than elsewhere, it may take longer in proportion.
+    """
+    share = body_limit(request) / request.app.state.settings.body_limit_bytes
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS * max(1.0, share)):
             await request.body()
     except TimeoutError:
         raise BodyTooSlow from None
