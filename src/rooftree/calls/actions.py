@@ -1,5 +1,6 @@
 """What can be done with a call."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -67,6 +68,11 @@ async def add_call(tx: Transaction, actor: Actor, lead: Lead, request: CallReque
         raise InvalidParameter("id: this call is stored already.")
     kind = kinds.CALL_MADE  # by an agent's hand, whoever rang: told as MANUAL
     return await _tell(tx, actor, call, lead, kind, region=region)
+
+
+async def put_calls(tx: Transaction, calls: Sequence[Call]) -> None:
+    """Store what a dialer elsewhere knew of calls whose entries are in the logbook. Announces nothing. Writes: call."""
+    await store.put_calls(tx, calls)
 
 
 def _ended_at(started_at: Any, seconds: int | None) -> Any:

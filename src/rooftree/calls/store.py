@@ -1,5 +1,6 @@
 """Every INSERT and UPDATE on calls."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rooftree.calls.model import Call
@@ -47,3 +48,15 @@ async def update_call(tx: Transaction, call_id: int, changes: dict[str, Any]) ->
     )
     assert row is not None
     return Call(*row)
+
+
+async def put_calls(tx: Transaction, calls: Sequence[Call]) -> None:
+    """Store calls under the ids of their entries; one that is there is replaced, but for what it was recorded with."""
+    names = [name for name in Call.__struct_fields__ if not name.startswith("recording_")]
+    places = ", ".join(f"${place}" for place in range(1, len(names) + 1))
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name not in {"team_id", "id", "created_at"})
+    await tx.executemany(
+        f"""INSERT INTO call ({", ".join(names)}) VALUES ({places})
+            ON CONFLICT (team_id, id) DO UPDATE SET {replaced}""",
+        [tuple(getattr(call, name) for name in names) for call in calls],
+    )

@@ -44,6 +44,28 @@ def _added(lead_id: int, content: str, note_id: int, timeline_id: int, *, is_pin
     return Entry(kinds.NOTE_ADDED, lead_id, details, payload=payload, id=timeline_id, is_pinned=is_pinned)
 
 
+async def put_notes(tx: Transaction, notes: Sequence[Note]) -> list[tuple[int | None, Entry]]:
+    """Store notes that were written elsewhere under their own ids, those that are there anew. Announces nothing.
+
+    Returns who wrote what, for `timeline.actions.put`. Writes: note.
+    """
+    await store.put_notes(tx, notes)
+    return [
+        (
+            note.creator_id,
+            Entry(
+                kinds.NOTE_ADDED,
+                note.lead_id,
+                {"noteId": note.id, "content": note.content},
+                note.created_at,
+                id=note.timeline_id,
+                is_pinned=note.is_pinned,
+            ),
+        )
+        for note in notes
+    ]
+
+
 def content_of(content: str | None) -> str:
     """Return a note's text as it is kept. Raises: InvalidParameter (20012) when it is blank."""
     if content is None or not content.strip():

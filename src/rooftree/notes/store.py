@@ -77,3 +77,19 @@ async def trash_note(tx: Transaction, note_id: int, member_id: int) -> None:
         note_id,
         member_id,
     )
+
+
+async def put_notes(tx: Transaction, notes: Sequence[Note]) -> None:
+    """Store notes under their own ids; the text and pin of one that is there are replaced. A deleted one stays so."""
+    names = ("id", "timeline_id", "lead_id", "creator_id", "last_editor_id", "content", "is_pinned", "is_system")
+    await tx.execute(
+        """INSERT INTO note AS n (team_id, id, timeline_id, lead_id, creator_id, last_editor_id, content, is_pinned,
+                                  is_system, created_at, updated_at)
+           SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+                                    $8::boolean[], $9::boolean[], $10::timestamptz[], $11::timestamptz[])
+           ON CONFLICT (team_id, id) DO UPDATE
+              SET content = EXCLUDED.content, is_pinned = EXCLUDED.is_pinned AND n.deleted_at IS NULL,
+                  last_editor_id = EXCLUDED.last_editor_id, updated_at = EXCLUDED.updated_at""",
+        tx.team_id,
+        *([getattr(note, name) for note in notes] for name in (*names, "created_at", "updated_at")),
+    )

@@ -4,11 +4,12 @@ What a member may do over HTTP stands in agents, organisation, profiles, ponds a
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from rooftree.platform.database import Transaction
 from rooftree.team import queries, store
-from rooftree.team.model import Member, Office
+from rooftree.team.model import LeadPond, Member, Office
 from rooftree.team.rules import ROLE_NAMES
 from rooftree.timeline.actions import announce_agent
 from rooftree.timeline.kinds import AGENT_UPDATED
@@ -49,8 +50,10 @@ async def add_member(
     office_id: int | None = None,
     phone_number: str | None = None,
     member_id: int | None = None,
+    status: str = "active",
+    time_zone: str | None = None,
 ) -> Member:
-    """Add an active member. `member_id` keeps the id of an imported one. Raises: TeamError."""
+    """Add a member, active or not. `member_id` keeps the id of an imported one. Raises: TeamError."""
     if role not in ROLE_NAMES:
         raise TeamError(f"{role} is not a role; there are {', '.join(ROLE_NAMES)}.")
     if not _LOGIN.fullmatch(email.strip()):
@@ -64,10 +67,23 @@ async def add_member(
         office_id=office_id,
         phone_number=phone_number,
         member_id=member_id,
+        status=status,
+        time_zone=time_zone,
     )
     if member is None:
         raise TeamError(f"{email} is taken, or the team has its owner already.")
     return member
+
+
+async def put_pond(tx: Transaction, name: str, owner_id: int, agent_ids: Sequence[int]) -> LeadPond:
+    """Return the company's pond of a name, made if there is none. Writes: lead_pond."""
+    known = next((pond for pond in await queries.ponds(tx) if pond.name.lower() == name.lower()), None)
+    if known is None:
+        known = await store.insert_pond(
+            tx, name=name, owner_id=owner_id, office_id=None, agent_ids=agent_ids, is_enabled=True
+        )
+    assert known is not None
+    return known
 
 
 async def set_virtual_number(tx: Transaction, email: str, number: str | None) -> None:

@@ -95,12 +95,14 @@ async def insert_member(
     profile_id: int | None = None,
     tag_ids: Sequence[int] = (),
     details: bytes = b"{}",
+    status: str = "active",
+    time_zone: str | None = None,
 ) -> Member | None:
-    """Store an active member; None when the login is taken."""
+    """Store a member; None when the login is taken, or the id."""
     row = await tx.fetchrow(
         f"""INSERT INTO member (team_id, id, office_id, role, email, first_name, last_name, phone_number,
-                                invitor_user_id, profile_id, tag_ids, details)
-            VALUES ($1, coalesce($2, next_id()), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                invitor_user_id, profile_id, tag_ids, details, status, time_zone)
+            VALUES ($1, coalesce($2, next_id()), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             ON CONFLICT DO NOTHING RETURNING {columns(Member)}""",
         tx.team_id,
         member_id,
@@ -114,6 +116,8 @@ async def insert_member(
         profile_id,
         list(tag_ids),
         details,
+        status,
+        time_zone,
     )
     return Member(*row) if row else None
 

@@ -146,8 +146,24 @@ async def strike(tx: Transaction, actor: Actor, entry_id: int) -> bool:
 async def load(tx: Transaction, history: Sequence[tuple[int, Entry]]) -> None:
     """Write many entries of leads that are new, and count them. Announces nothing. Needs the owner's rights."""
     await store.copy_entries(tx, history)
-    counted = [kind for kind in KINDS.values() if kind.counters or kind.moments]
-    names = {kind.name for kind in counted}
-    lead_ids = sorted({entry.lead_id for _, entry in history if entry.kind in names})
-    if lead_ids:
-        await store.summarise(tx, lead_ids, counted)
+    if lead_ids := _counted(history):
+        await store.summarise(tx, lead_ids, _COUNTED)
+
+
+async def put(tx: Transaction, history: Sequence[tuple[int | None, Entry]]) -> None:
+    """Write entries that have ids, those that are there anew, and count their leads again. Announces nothing.
+
+    `history`: pairs of who did it and what. For what was taken from elsewhere: an entry that was struck out stays so.
+    """
+    await store.put_entries(tx, history)
+    if lead_ids := _counted(history):
+        await store.recount(tx, lead_ids, _COUNTED)
+
+
+#: The kinds that the summary of a lead counts.
+_COUNTED: Final = [kind for kind in KINDS.values() if kind.counters or kind.moments]
+
+
+def _counted(history: Sequence[tuple[int | None, Entry]]) -> list[int]:
+    names = {kind.name for kind in _COUNTED}
+    return sorted({entry.lead_id for _, entry in history if entry.kind in names})

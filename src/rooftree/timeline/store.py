@@ -223,6 +223,60 @@ async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") 
     await tx.copy_records("timeline_entry", records=records, columns=names)
 
 
+async def put_entries(tx: Transaction, entries: "Sequence[tuple[int | None, Entry]]") -> None:
+    """Store entries under their own ids; what an entry of that id and lead shows is replaced."""
+    rows = [entry for _, entry in entries]
+    kinds = [KINDS[entry.kind] for entry in rows]
+    await tx.execute(
+        """INSERT INTO timeline_entry AS e (team_id, lead_id, id, kind, happened_at, actor_id, details,
+                                            channel, direction, origin, status, is_pinned)
+           SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[], $6::bigint[],
+                                    $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[])
+           ON CONFLICT (team_id, id) DO UPDATE
+              SET kind = EXCLUDED.kind, happened_at = EXCLUDED.happened_at, actor_id = EXCLUDED.actor_id,
+                  details = EXCLUDED.details, direction = EXCLUDED.direction, origin = EXCLUDED.origin,
+                  status = EXCLUDED.status, is_pinned = EXCLUDED.is_pinned AND e.deleted_at IS NULL
+            WHERE e.lead_id = EXCLUDED.lead_id""",
+        tx.team_id,
+        [entry.lead_id for entry in rows],
+        [entry.id for entry in rows],
+        [entry.kind for entry in rows],
+        [entry.happened_at for entry in rows],
+        [actor_id for actor_id, _ in entries],
+        [msgspec.json.encode(entry.details) for entry in rows],
+        [kind.channel for kind in kinds],
+        [entry.direction for entry in rows],
+        [kind.origin for kind in kinds],
+        [entry.status for entry in rows],
+        [entry.is_pinned for entry in rows],
+    )
+
+
+async def recount(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Kind]) -> None:
+    """Add up the summaries of leads anew.
+
+    Whoever writes about one of them holds its summary until that is there to be seen: wait, then add up.
+    """
+    given = (tx.team_id, list(lead_ids))
+    await tx.execute(
+        """INSERT INTO timeline_summary (team_id, lead_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING""",
+        *given,
+    )
+    await tx.execute(
+        "SELECT FROM timeline_summary WHERE team_id = $1 AND lead_id = ANY ($2) ORDER BY lead_id FOR UPDATE", *given
+    )
+    sums = _sums(kinds)
+    added_up = ", ".join(f"{expression} AS {name}" for name, expression in sums.items())
+    await tx.execute(
+        f"""UPDATE timeline_summary s SET {", ".join(f"{name} = t.{name}" for name in sums)}
+              FROM (SELECT lead_id, {added_up} FROM timeline_entry
+                     WHERE team_id = $1 AND lead_id = ANY ($2) AND deleted_at IS NULL AND kind IN ({_listed(kinds)})
+                     GROUP BY lead_id) t
+             WHERE s.team_id = $1 AND s.lead_id = t.lead_id""",
+        *given,
+    )
+
+
 async def summarise(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Kind]) -> None:
     """Make the summaries of leads that have none from their entries, for what these kinds count."""
     sums = _sums(kinds)

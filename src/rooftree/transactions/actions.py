@@ -1,6 +1,7 @@
 """What can be done with a transaction."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
 from rooftree.transactions import queries, rules, store
 from rooftree.transactions.errors import TransactionNameBlank, TransactionNameHtml
+from rooftree.transactions.model import LeadTransaction as Row
 from rooftree.transactions.wire import DATES, NUMBERS, Commission, Commissions, LeadTransaction, instant
 
 NAME_LENGTH: Final = 255
@@ -42,6 +44,14 @@ async def add_transaction(tx: Transaction, actor: Actor, lead_id: int, sent: dic
     transaction_id = await store.insert_transaction(tx, row)
     details = {"transactionId": transaction_id, "name": name, "type": kind, "status": status}
     return Entry(kinds.TRANSACTION_ADDED, lead_id, details, payload={"transactionId": transaction_id})
+
+
+async def put_transactions(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Store transactions that were made elsewhere under their own ids, those that are there anew. Announces nothing.
+
+    Their type and stage stay what they were there, whatever the pipelines here. Writes: lead_transaction.
+    """
+    await store.put_transactions(tx, rows)
 
 
 async def seed_pipelines(tx: Transaction) -> None:

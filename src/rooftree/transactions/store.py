@@ -1,9 +1,12 @@
 """Writing transactions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import structs
+
 from rooftree.platform.database import Arguments, Transaction
+from rooftree.transactions.model import LeadTransaction
 
 #: contract: vocab.md, stages of fresh teams
 FIRST_PIPELINES: Final = {
@@ -28,4 +31,17 @@ async def insert_transaction(tx: Transaction, row: Mapping[str, Any]) -> int:
     places = ", ".join(args.add(value) for value in row.values())
     return await tx.fetchval(
         f"INSERT INTO lead_transaction (team_id, {', '.join(row)}) VALUES ($1, {places}) RETURNING id", *args
+    )
+
+
+async def put_transactions(tx: Transaction, rows: Sequence[LeadTransaction]) -> None:
+    """Store transactions under their own ids; one that is there is replaced, a deleted one stays deleted."""
+    names = LeadTransaction.__struct_fields__
+    places = ", ".join(f"${place}" for place in range(1, len(names) + 1))
+    kept = {"team_id", "id", "lead_id", "created_by", "created_at", "deleted_at"}
+    replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name not in kept)
+    await tx.executemany(
+        f"""INSERT INTO lead_transaction ({", ".join(names)}) VALUES ({places})
+            ON CONFLICT (team_id, id) DO UPDATE SET {replaced}""",
+        [structs.astuple(row) for row in rows],
     )
