@@ -11,6 +11,7 @@ from rooftree.cli import (
     imports,
     keys,
     leads,
+    lofty,
     mail,
     outbox,
     seed,
@@ -41,6 +42,7 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(leads.app, name="leads")
 app.add_typer(imports.app, name="import")
 app.add_typer(archive.app, name="export")
+imports.app.command("lofty")(lofty.import_lofty)
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(tray.app, name="tray")
 app.add_typer(held_jobs.app, name="jobs")

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rooftree.archive.errors import ArchiveError
 from rooftree.auth.applications import ApplicationError
 from rooftree.auth.signing_in import PasswordError
+from rooftree.lofty.source import SourceError
 from rooftree.platform import embedded_postgres
 from rooftree.platform.database import DATABASE_AWAY, Database
 from rooftree.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -39,6 +40,7 @@ _SAID: Final = (
     ApplicationError,
     PasswordError,
     ArchiveError,
+    SourceError,
     Refused,
 )
 

@@ -1,5 +1,4 @@
-"""Writing many leads with their histories at once: demo data, benchmarks, accounts that are moved here; and what finds
-leads that came as rows.
+"""Writing many leads with their histories: demo data, benchmarks, moved accounts; what finds leads that came as rows.
 
 Announces nothing: what happened elsewhere, or never, is nobody's news.
 """
