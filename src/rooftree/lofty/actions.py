@@ -57,7 +57,6 @@ from rooftree.team.model import Member
 from rooftree.timeline import actions as timeline
 from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
-from rooftree.timeline.queries import entries_of_kind
 from rooftree.transactions.actions import put_transactions
 from rooftree.transactions.model import LeadTransaction
 
@@ -335,20 +334,30 @@ async def _ensure_words(
 
 
 async def _load(tx: Transaction, pull: Pull, world: World, new: Sequence[tuple[SourceLead, int]], region: str) -> None:
-    """Store new leads, and that they came in when they did."""
+    """Store new leads. That they came in is among their changes; if these are not wanted, it is said here."""
     rows = [lead_row(one, own_id, world) for one, own_id in new]
-    entry_ids = await next_ids(tx, len(rows))
     await bulk.load_leads(tx, rows, [], region=region)
-    history: list[tuple[int | None, Entry]] = []
-    for row, entry_id in zip(rows, entry_ids, strict=True):
-        details = {"name": f"{row.first_name} {row.last_name or ''}".strip(), "source": row.source}
-        history.append((None, Entry(kinds.LEAD_CREATED, row.id, details, row.created_at, id=entry_id)))
-    await timeline.put(tx, history)
-    created = zip(new, entry_ids, strict=True)
-    await store.put_things(tx, [_thing(pull, "created", str(one.lead_id), key) for (one, _), key in created])
     for (one, _), row in zip(new, rows, strict=True):
         if people := roles_on(one, world):
             await bulk.put_roles(tx, row, people)
+    if "changes" not in pull.wanted:
+        there = {own_id: str(one.lead_id) for one, own_id in new}
+        arrivals = [(row.id, row.first_name, row.last_name, row.source, row.created_at) for row in rows]
+        await _arrive(tx, pull, {there[arrival[0]]: arrival for arrival in arrivals})
+
+
+async def _arrive(tx: Transaction, pull: Pull, arrivals: Mapping[str, queries.Arrival]) -> None:
+    """Write down that leads came in when they did, for the source does not. `arrivals`: by id there."""
+    things: list[Thing] = []
+    history: list[tuple[int | None, Entry]] = []
+    fresh = await next_ids(tx, len(arrivals))
+    for entry_id, (source_id, arrival) in zip(fresh, arrivals.items(), strict=True):
+        lead_id, first_name, last_name, source, created_at = arrival
+        details = {"name": f"{first_name} {last_name or ''}".strip(), "source": source}
+        history.append((None, Entry(kinds.LEAD_CREATED, lead_id, details, created_at, id=entry_id)))
+        things.append(_thing(pull, "arrival", source_id, entry_id))
+    await timeline.put(tx, history)
+    await store.put_things(tx, things)
 
 
 async def _placed(
@@ -486,7 +495,8 @@ def _note(note: SourceNote, lead_id: int, note_id: int, timeline_id: int, world:
 async def _take_visits(tx: Transaction, pull: Pull, found: Sequence[Found]) -> None:
     entries: list[tuple[str, int | None, int | None, Entry]] = []
     for one in found:
-        for key, visit in zip(visit_ids(one.visits, one.source_id), one.visits, strict=True):
+        visits = one.visits[::-1]  # the oldest first, so that those of one moment keep their order
+        for key, visit in zip(visit_ids(visits, one.source_id), visits, strict=True):
             try:
                 entry = visit_entry(visit, one.lead_id)
             except OverflowError:
@@ -500,25 +510,25 @@ async def _take_visits(tx: Transaction, pull: Pull, found: Sequence[Found]) -> N
 
 async def _take_changes(tx: Transaction, pull: Pull, world: World, found: Sequence[Found]) -> None:
     entries: list[tuple[str, int | None, int | None, Entry]] = []
+    written = await queries.things(tx, "arrival", [one.source_id for one in found])
+    unsaid: dict[str, int] = {one.source_id: one.lead_id for one in found if one.source_id not in written}
     for one in found:
         for change in one.changes:
-            entry = change_entry(change, one.lead_id, world)
+            by, entry = world.person(change.agent_id), change_entry(change, one.lead_id, world)
             if entry is None:
                 what = change.timeline_type_desc or change.timeline_type
                 one.refusals.append(("change", str(change.id), f"{what} is unknown here"))
-            elif entry.kind == kinds.LEAD_CREATED:
-                await _correct_arrival(tx, entry, world.person(change.agent_id))
+            elif entry.kind == kinds.LEAD_CREATED and one.source_id in written:
+                await timeline.put(tx, [(by, replace(entry, id=written[one.source_id].own_id))])
             else:
                 wish = int(change.id) if str(change.id).isdecimal() else None
-                entries.append((str(change.id), wish, world.person(change.agent_id), entry))
+                entries.append((str(change.id), wish, by, entry))
+                if entry.kind == kinds.LEAD_CREATED:
+                    unsaid.pop(one.source_id, None)
     await _put(tx, pull, "change", entries)
-
-
-async def _correct_arrival(tx: Transaction, entry: Entry, by: int | None) -> None:
-    """Let the entry with which the lead came in say what it says there."""
-    known = await entries_of_kind(tx, entry.lead_id, kinds.LEAD_CREATED, limit=1)
-    if known and (known[0].actor_id, known[0].happened_at) != (by, entry.happened_at):
-        await timeline.put(tx, [(by, replace(entry, id=known[0].id))])
+    if unsaid and "changes" in pull.wanted:
+        arrivals = await queries.arrivals(tx, list(unsaid.values()))
+        await _arrive(tx, pull, {key: arrivals[own_id] for key, own_id in unsaid.items() if own_id in arrivals})
 
 
 async def _take_transactions(tx: Transaction, pull: Pull, world: World, found: Sequence[Found]) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from rooftree.lofty.model import Pull, Refusal, Step, Thing
 from rooftree.platform.database import Transaction, columns
+from rooftree.timeline.kinds import LEAD_CREATED
 
 #: The table of each kind of thing that has one row of its own.
 TABLES: Final = {
@@ -92,6 +93,26 @@ async def next_leads(tx: Transaction, after: str, *, limit: int, pull_id: int | 
         limit,
     )
     return [LeadPlace(*row) for row in rows]
+
+
+#: A lead's id, names and source here, and when it came in.
+Arrival: TypeAlias = tuple[int, str, str | None, str | None, datetime]
+
+
+async def arrivals(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, Arrival]:
+    """Return what is to be said of leads that came in, of those of which the logbook does not say it."""
+    # sees all: what was taken, whoever may see it
+    rows = await tx.fetch(
+        """SELECT l.id, l.first_name, l.last_name, l.source, l.created_at FROM lead l
+            WHERE l.team_id = $1 AND l.id = ANY ($2)
+              AND NOT EXISTS (SELECT FROM timeline_entry e
+                               WHERE e.team_id = $1 AND e.lead_id = l.id AND e.kind = $3
+                                 AND e.channel IS NULL AND e.kind NOT LIKE 'site\\_%')""",
+        tx.team_id,
+        list(lead_ids),
+        LEAD_CREATED,
+    )
+    return {row["id"]: tuple(row) for row in rows}
 
 
 async def count_leads(tx: Transaction, pull_id: int | None) -> int:
