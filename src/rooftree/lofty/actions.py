@@ -304,7 +304,8 @@ async def take_leads(
     for one in wanted.values():
         await take_strangers(tx, pull, world, people_of(one))
         lost += [("role", f"{one.lead_id}: {role}", "no role of this name here") for role in lost_roles(one, world)]
-    digests = {str(key): digest_of(one, world.assign_to) for key, one in wanted.items()}
+    # The digest is that of the row: a lead whose people have become known since then is another one, too.
+    digests = {str(key): digest_of(lead_row(one, 0, world), roles_on(one, world)) for key, one in wanted.items()}
     placed = await _placed(tx, pull, "lead", {key: (int(key), digest) for key, digest in digests.items()})
     new: list[tuple[SourceLead, int]] = []
     for key, one in wanted.items():
@@ -459,7 +460,10 @@ async def _take_talk(tx: Transaction, pull: Pull, world: World, found: Sequence[
 
 async def _take_notes(tx: Transaction, pull: Pull, world: World, found: Sequence[Found]) -> None:
     there = {str(note.note_id): (one, note) for one in found for note in one.notes}
-    digests = {key: (note.note_id, digest_of(note)) for key, (_, note) in there.items()}
+    people = {
+        key: (world.person(note.creator_id), world.person(note.last_editor_id)) for key, (_, note) in there.items()
+    }
+    digests = {key: (note.note_id, digest_of(note, people[key])) for key, (_, note) in there.items()}
     placed = await _placed(tx, pull, "note", digests)
     changed = {key: there[key] for key in there if placed[key].is_changed}
     shown = await _placed(
