@@ -89,7 +89,8 @@ async def put_notes(tx: Transaction, notes: Sequence[Note]) -> None:
                                     $8::boolean[], $9::boolean[], $10::timestamptz[], $11::timestamptz[])
            ON CONFLICT (team_id, id) DO UPDATE
               SET content = EXCLUDED.content, is_pinned = EXCLUDED.is_pinned AND n.deleted_at IS NULL,
-                  creator_id = EXCLUDED.creator_id, last_editor_id = EXCLUDED.last_editor_id, updated_at = EXCLUDED.updated_at""",
+                  creator_id = EXCLUDED.creator_id, last_editor_id = EXCLUDED.last_editor_id,
+                  updated_at = EXCLUDED.updated_at""",
         tx.team_id,
         *([getattr(note, name) for note in notes] for name in (*names, "created_at", "updated_at")),
     )
