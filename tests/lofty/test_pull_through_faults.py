@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import httpx
 from tests.lofty.account import asgi, fill, reader
@@ -63,6 +64,13 @@ class Served:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
 
 async def importer(proxy: Faulty, there: Installation, here: Installation, folder: Path) -> asyncio.subprocess.Process:
     """Start `rooftree import lofty`."""
@@ -98,9 +106,6 @@ async def test_an_account_moves_through_faults_restarts_and_kills(
     await demo.add_leads(there.owner_db, olive.team_id, olive.id, LEADS)
     quiet = ("announcement", "message", "job", "routing_turn", "webhook_delivery", "routing_load")
     before = {name: rows for name, rows in (await here.make.everything(here.team_id)).items() if name in quiet}
-    served = Served(there)
-    served.start()
-    await served.until_ready()
     victim: asyncio.subprocess.Process
 
     def strike(number: int) -> None:
@@ -110,37 +115,37 @@ async def test_an_account_moves_through_faults_restarts_and_kills(
             served.kill()
             served.start()
 
-    async with httpx.AsyncClient(base_url=served.url) as upstream, faulty(upstream, every=13) as proxy:
-        proxy.slow_seconds = {40: 3}
-        proxy.on_request = strike
-        victim = await importer(proxy, there, here, tmp_path)
-        await victim.communicate()
-        assert victim.returncode == -signal.SIGKILL
-        ids = await imported(proxy, there, here, tmp_path)
-        assert set(proxy.gone_wrong) == {*FAULTS, "timeout"}
-        first, second = reader(asgi(there.app), olive), reader(asgi(here.app), here.people.olive)
-        assert len(ids) == LEADS + len(special)
-        assert ids == {lead_id: lead_id for lead_id in await lead_ids(first)}
-        assert await lead_ids(second) == await lead_ids(first)
-        assert await differences(first, second, ids) == []
-        after = {name: rows for name, rows in (await here.make.everything(here.team_id)).items() if name in quiet}
-        assert after == before
-        contacted = "SELECT id FROM lead WHERE is_contacted AND trashed_at IS NULL AND team_id = $1 ORDER BY id"
-        assert await there.rows(contacted, olive.team_id) == await here.rows(contacted, here.team_id)
+    with Served(there) as served:
+        await served.until_ready()
+        async with httpx.AsyncClient(base_url=served.url) as upstream, faulty(upstream, every=13) as proxy:
+            proxy.slow_seconds = {40: 3}
+            proxy.on_request = strike
+            victim = await importer(proxy, there, here, tmp_path)
+            await victim.communicate()
+            assert victim.returncode == -signal.SIGKILL
+            ids = await imported(proxy, there, here, tmp_path)
+            assert set(proxy.gone_wrong) == {*FAULTS, "timeout"}
+            first, second = reader(asgi(there.app), olive), reader(asgi(here.app), here.people.olive)
+            assert len(ids) == LEADS + len(special)
+            assert ids == {lead_id: lead_id for lead_id in await lead_ids(first)}
+            assert await lead_ids(second) == await lead_ids(first)
+            assert await differences(first, second, ids) == []
+            after = {name: rows for name, rows in (await here.make.everything(here.team_id)).items() if name in quiet}
+            assert after == before
+            contacted = "SELECT id FROM lead WHERE is_contacted AND trashed_at IS NULL AND team_id = $1 ORDER BY id"
+            assert await there.rows(contacted, olive.team_id) == await here.rows(contacted, here.team_id)
 
-        # A second run takes what is new and what has changed, and touches nothing else.
-        proxy.every = 0
-        proxy.slow_seconds = {}
-        changed, untouched = special[0], special[1]
-        await there.client.as_(olive).ok("PUT", f"/v1.0/leads/{changed}", {"lastName": "New", "stage": "Pending"})
-        await there.make.note(changed, "later", by=olive)
-        await there.make.log(changed, by=olive)
-        fresh = await there.make.lead(by=olive, firstName="Fresh", assignedUserId=there.people.otto.id)
-        row = """SELECT xmin::text FROM lead WHERE id = $1
-                 UNION ALL SELECT xmin::text FROM timeline_entry WHERE lead_id = $1"""
-        rows = await here.rows(row, untouched)
-        ids = await imported(proxy, there, here, tmp_path)
-        assert await differences(first, second, {key: ids[key] for key in (changed, untouched, fresh)}) == []
-        assert await here.rows(row, untouched) == rows
-    served.kill()
-    served.process.wait()
+            # A second run takes what is new and what has changed, and touches nothing else.
+            proxy.every = 0
+            proxy.slow_seconds = {}
+            changed, untouched = special[0], special[1]
+            await there.client.as_(olive).ok("PUT", f"/v1.0/leads/{changed}", {"lastName": "New", "stage": "Pending"})
+            await there.make.note(changed, "later", by=olive)
+            await there.make.log(changed, by=olive)
+            fresh = await there.make.lead(by=olive, firstName="Fresh", assignedUserId=there.people.otto.id)
+            row = """SELECT xmin::text FROM lead WHERE id = $1
+                     UNION ALL SELECT xmin::text FROM timeline_entry WHERE lead_id = $1"""
+            rows = await here.rows(row, untouched)
+            ids = await imported(proxy, there, here, tmp_path)
+            assert await differences(first, second, {key: ids[key] for key in (changed, untouched, fresh)}) == []
+            assert await here.rows(row, untouched) == rows
