@@ -13,6 +13,7 @@ from rooftree.platform.database import Database
 NO_SECRETS = {
     "kept_answer.fingerprint",
     "lead_import.content_hash",  # of a file
+    "lofty_thing.digest",  # of what was taken
     "webhook.old_secret_until",
     "arrival.raw",  # an e-mail as it came
     "webhook_delivery.body",
