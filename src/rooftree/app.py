@@ -17,12 +17,14 @@ import rooftree.calls.api
 import rooftree.leads.api
 import rooftree.manual_logs.api
 import rooftree.messaging.api
+import rooftree.messaging.queries
 import rooftree.notes.api
 import rooftree.routing.api
 import rooftree.team.api
 import rooftree.timeline.api
 import rooftree.transactions.api
 import rooftree.webhooks.api
+import rooftree.webhooks.queries
 from rooftree.auth.queries import KeyReader
 from rooftree.auth.store import LastUsed
 from rooftree.messaging.intake import ReturnAddresses
@@ -55,6 +57,8 @@ ROUTES: Final = [
     *rooftree.auth.api.ROUTES,
     *rooftree.webhooks.api.ROUTES,
 ]
+#: What /metrics tells beside the platform's own figures.
+MEASURES: Final = (rooftree.messaging.queries.BACKLOG, rooftree.webhooks.queries.BACKLOG)
 _READING: Final = {"GET", "HEAD"}
 
 
@@ -84,6 +88,7 @@ def serve_from(state: State, settings: Settings, database: Database, signing_sec
     """Let an application serve from a database, with nothing left of what it served from before."""
     state.settings = settings
     state.database = database
+    state.figures = None
     state.key_reader = KeyReader(signing_secret)
     state.oauth = rooftree.auth.api.Door(signing_secret, settings, database)
     state.sealer = Sealer(signing_secret)

@@ -52,13 +52,14 @@ async def work(dsn: str, stop: asyncio.Event, settings: Settings) -> None:
     server = await Database.connect(dsn, min_size=0, max_size=CONCURRENCY, is_pooled=is_pooled)
     blobs = BlobStore.open(settings.blob_url, settings.data_path / "blobs")
     lease_seconds = float(settings.job_lease_seconds)
+    wake_dsn = settings.database_direct_url or (None if is_pooled else dsn)
     try:
         async with rooms(settings, await shared_secret(owner), blobs) as (jobs, timers, loops):
             _log.info("worker ready", jobs=[job.name for job in jobs], timers=[timer.name for timer in timers])
             async with asyncio.TaskGroup() as group:
                 for loop in loops:
                     group.create_task(loop(owner, stop))
-                group.create_task(run_forever(owner, server, dsn, jobs, timers, stop, lease_seconds=lease_seconds))
+                group.create_task(run_forever(owner, server, wake_dsn, jobs, timers, stop, lease_seconds=lease_seconds))
     finally:
         await server.close()
         await owner.close()

@@ -5,6 +5,8 @@ import typer
 from rooftree.cli import (
     apps,
     archive,
+    backup,
+    citus,
     database,
     doctor,
     held_jobs,
@@ -32,6 +34,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(database.migrate)
+app.command()(backup.restore)
 app.command()(seed.seed)
 app.command()(doctor.doctor)
 app.command()(serve.openapi)
@@ -48,4 +51,6 @@ app.add_typer(tray.app, name="tray")
 app.add_typer(held_jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(mail.app, name="mail")
+app.add_typer(backup.app, name="backup")
 app.add_typer(database.app, name="db")
+app.add_typer(citus.app, name="citus")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rooftree.cli.running import Refused, console, run, started
-from rooftree.platform import embedded_postgres, migrations
+from rooftree.platform import backups, migrations
 from rooftree.platform.settings import read_settings
 
 app = typer.Typer(help="The database: dump, restore, psql.", no_args_is_help=True)
@@ -21,31 +21,34 @@ def migrate() -> None:
 
 
 async def _migrate() -> None:
-    async with started(read_settings()) as (dsn, _):
-        applied = await migrations.migrate(dsn)
+    settings = read_settings()
+    async with started(settings) as (dsn, _):
+        applied = await migrations.migrate(settings.database_direct_url or dsn)
     console.print(f"Applied: {', '.join(applied)}" if applied else "The schema is up to date.")
 
 
 @app.command()
 def dump(file: Annotated[Path, typer.Argument(help="Where to write it (PostgreSQL's custom format).")]) -> None:
-    """Write everything into one file."""
+    """Write the database alone into one file, to move it elsewhere. Everything that is needed: `rooftree backup`."""
     run(_program("pg_dump", "--format=custom", "--no-owner", f"--file={file}"))
     console.print(f"Written: {file}")
 
 
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A file of `rooftree db dump`.", exists=True)]) -> None:
-    """Load a dump into an empty database."""
+    """Load a dump into an empty database. A backup is put back by `rooftree restore`."""
     run(_restore(file))
     console.print("Restored.")
 
 
 async def _restore(file: Path) -> None:
-    async with started(read_settings()) as (dsn, _):
+    settings = read_settings()
+    async with started(settings) as (url, _):
+        dsn = settings.database_direct_url or url
         if not await migrations.is_empty(dsn):
             raise Refused("The database is not empty: restore into a fresh one (another ROOFTREE_DATA_DIR or URL).")
         await migrations.prepare_role(dsn)
-        await _call("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={dsn}", str(file))
+        await backups.load(await backups.programs_for(dsn), file)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -55,17 +58,15 @@ def psql(context: typer.Context) -> None:
 
 
 async def _program(name: str, *args: str) -> None:
-    async with started(read_settings()) as (dsn, _):
-        await _call(name, f"--dbname={dsn}", *args)
-
-
-async def _call(name: str, *args: str) -> None:
     """Run a program of PostgreSQL's on our terminal. Raises: Refused with its exit code.
 
     Ctrl-C is the program's: it must not end the server that we may have started for it.
     """
-    program = embedded_postgres.binaries() / name
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
-    done = await asyncio.to_thread(subprocess.run, [str(program), *args], check=False)
+    settings = read_settings()
+    async with started(settings) as (dsn, _):
+        programs = await backups.programs_for(settings.database_direct_url or dsn)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+        command = programs.command(name, *args)
+        done = await asyncio.to_thread(subprocess.run, command, env=programs.environment, check=False)
     if done.returncode:
         raise Refused(f"{name} ended with exit code {done.returncode}.")

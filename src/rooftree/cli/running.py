@@ -16,6 +16,8 @@ from rooftree.auth.applications import ApplicationError
 from rooftree.auth.signing_in import PasswordError
 from rooftree.lofty.source import SourceError
 from rooftree.platform import embedded_postgres
+from rooftree.platform.backups import BackupError
+from rooftree.platform.citus import CitusError
 from rooftree.platform.database import DATABASE_AWAY, Database
 from rooftree.platform.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from rooftree.platform.migrations import SchemaError, check
@@ -36,6 +38,8 @@ _SAID: Final = (
     SettingError,
     EmbeddedPostgresError,
     SchemaError,
+    BackupError,
+    CitusError,
     TeamError,
     ApplicationError,
     PasswordError,

@@ -59,7 +59,7 @@ async def _serve(settings: Settings, *, is_demo: bool) -> None:
     stop = asyncio.Event()
     on_stop(stop)
     async with started(settings, is_serving=True) as (dsn, embedded):
-        await migrate(dsn)
+        await migrate(settings.database_direct_url or dsn)
         first_key = await _begin(dsn, is_demo=is_demo, is_pooled=settings.database_pooler)
         _greet(settings, listener, embedded, first_key)
         serving = serve_here if settings.workers == 1 else serve_children
@@ -186,7 +186,7 @@ async def _work(settings: Settings, smtp_in: str | None, *, is_lmtp: bool) -> No
     on_stop(stop)
     host, port = _mail_address(settings, smtp_in) if smtp_in else ("", 0)
     async with started(settings) as (dsn, _):
-        await migrate(dsn)
+        await migrate(settings.database_direct_url or dsn)
         async with asyncio.TaskGroup() as group:
             group.create_task(job_worker.work(dsn, stop, settings))
             if host:

@@ -5,15 +5,18 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 import structlog
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 
-from rooftree.app import create_app, write_last_use
+from rooftree.app import MEASURES, create_app, write_last_use
 from rooftree.platform.database import Database
+from rooftree.platform.figures import Figures
 from rooftree.platform.http.connections import BoundedHead
 from rooftree.platform.http.logging import RequestIds
 from rooftree.platform.secret import shared_secret
@@ -57,7 +60,7 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
     database = await Database.connect(dsn, min_size=2, max_size=size, is_pooled=settings.database_pooler)
     owner = await Database.connect(dsn, server_role=False, max_size=1, is_pooled=settings.database_pooler)
     app = create_app(settings, database, await shared_secret(owner))
-    await owner.close()
+    app.state.figures = Figures(owner, settings, MEASURES)
     server = server_of(app)
     flushing = asyncio.create_task(_flush(app, database, stop))
     watching = asyncio.create_task(_when(stop, lambda: setattr(server, "should_exit", True)))
@@ -66,6 +69,7 @@ async def serve_here(settings: Settings, dsn: str, listener: socket.socket, stop
     finally:
         stop.set()
         await asyncio.gather(flushing, watching)
+        await owner.close()
         await database.close()
 
 
@@ -103,11 +107,13 @@ async def _flush(app: RequestIds, database: Database, stop: asyncio.Event) -> No
 async def serve_children(settings: Settings, dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve with several processes on one socket; one that dies is replaced."""
     os.set_inheritable(listener.fileno(), True)
-    await asyncio.gather(*(_keep_child(dsn, listener, stop) for _ in range(settings.workers)))
+    with tempfile.TemporaryDirectory(prefix="rooftree-metrics-") as figures:
+        await asyncio.gather(*(_keep_child(dsn, listener, stop, figures) for _ in range(settings.workers)))
 
 
-async def _keep_child(dsn: str, listener: socket.socket, stop: asyncio.Event) -> None:
-    environment = {**os.environ, "ROOFTREE_DATABASE_URL": dsn}
+async def _keep_child(dsn: str, listener: socket.socket, stop: asyncio.Event, figures: str) -> None:
+    """`figures` is the folder by which the children's counters are added up."""
+    environment = {**os.environ, "ROOFTREE_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": figures}
     environment.pop("ROOFTREE_DATABASE_URL_FILE", None)
     command = [sys.executable, "-m", "rooftree.cli.api_process", str(listener.fileno()), str(os.getpid())]
     while not stop.is_set():
@@ -122,6 +128,7 @@ async def _keep_child(dsn: str, listener: socket.socket, stop: asyncio.Event) ->
             if not ended.done():
                 child.terminate()
             code = await ended
+            mark_process_dead(child.pid, figures)
         if not stop.is_set():
             _log.error("an API process ended and is replaced", exit_code=code)
             await asyncio.sleep(1)

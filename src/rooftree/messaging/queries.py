@@ -1,11 +1,25 @@
 """Reading messages, accounts and what came in."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from rooftree.messaging.model import Arrival, Message
 from rooftree.platform.database import Database, Transaction, columns
+from rooftree.platform.figures import COUNTED, Measure
+
+#: For /metrics, over all teams.
+BACKLOG: Final = Measure(
+    f"""SELECT count(*) AS messages_due,
+               coalesce(extract(epoch FROM now() - min(next_at)), 0) AS messages_oldest_seconds
+          FROM (SELECT next_at FROM message
+                 WHERE state IN ('queued', 'sending') AND next_at <= now() ORDER BY next_at LIMIT {COUNTED}) m""",
+    {
+        "messages_due": "E-mails and texts that are due and not sent.",
+        "messages_oldest_seconds": "How long the oldest of them has been due.",
+    },
+)
 
 
 async def find_message(tx: Transaction, message_id: int) -> Message | None:

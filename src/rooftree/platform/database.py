@@ -5,15 +5,17 @@ reads: no extra round trip while one team asks. Behind a pooler in transaction m
 may outlive a transaction, so there the team is set inside each one (`is_pooled`).
 """
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from itertools import count
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 import asyncpg
 from msgspec import Struct
 from msgspec.structs import fields
+from prometheus_client import Gauge, Histogram
 
 Record = asyncpg.Record
 #: What a statement takes as an argument.
@@ -32,6 +34,15 @@ DATABASE_AWAY = (
     asyncpg.InternalClientError,  # a connection that was cut off in the middle of an answer
 )
 
+LIMIT: Final = Gauge(
+    "rooftree_database_connections_limit", "Connections that may be open at most.", multiprocess_mode="livesum"
+)
+BUSY: Final = Gauge("rooftree_database_connections_busy", "Connections in use.", multiprocess_mode="livesum")
+WAITED: Final = Histogram(
+    "rooftree_database_wait_seconds",
+    "How long a request or a job waited for a connection.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10),
+)
 
 _AUTHENTICATE = "SELECT * FROM authenticate($1, $2)"
 #: The same, and counts the request of a valid credential: for its application, else for itself.
@@ -155,57 +166,58 @@ class Transaction:
 class Database:
     """A pool of connections that work as the server's role, or as the owner of the tables."""
 
-    def __init__(self, pool: asyncpg.Pool, *, server_role: bool, is_pooled: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, server_role: bool, is_pooled: bool, is_distributed: bool = False) -> None:
         self._pool = pool
         self._is_pooled = is_pooled
+        self._is_distributed = is_distributed
         # Behind a pooler the role, too, is taken anew in each transaction, in the round trip that begins it.
         self._begin = f"BEGIN; SET LOCAL ROLE {SERVER_ROLE}" if is_pooled and server_role else "BEGIN"
+        LIMIT.inc(pool.get_max_size())
 
     @classmethod
     async def connect(
         cls, dsn: str, *, min_size: int = 1, max_size: int = 10, server_role: bool = True, is_pooled: bool = False
     ) -> Self:
         """Open the pool. `server_role=False` keeps the rights of the URL's role, which owns the tables."""
-        # Requests are short: a parallel plan or compiled code costs more than it brings.
-        settings = {
-            "application_name": "rooftree",
-            "timezone": "UTC",
-            "jit": "off",
-            "max_parallel_workers_per_gather": "0",
-        }
-        if server_role:
+        # A pooler keeps these two apart for each of its clients, and refuses others.
+        settings = {"application_name": "rooftree", "timezone": "UTC"}
+        if not is_pooled:
+            # Requests are short: a parallel plan or compiled code costs more than it brings.
+            settings |= {"jit": "off", "max_parallel_workers_per_gather": "0"}
+        if server_role and not is_pooled:
             settings["role"] = SERVER_ROLE
         pool = await asyncpg.create_pool(
             dsn,
             min_size=min_size,
             max_size=max_size,
-            init=_teach_json,
+            init=_teach_json_at_once if is_pooled else _teach_json,
             connection_class=_Connection,
-            server_settings={} if is_pooled else settings,
+            server_settings=settings,
             statement_cache_size=0 if is_pooled else 512,
             max_inactive_connection_lifetime=0,
         )
-        return cls(pool, server_role=server_role, is_pooled=is_pooled)
+        is_distributed = is_pooled and await _is_distributed(pool)
+        return cls(pool, server_role=server_role, is_pooled=is_pooled, is_distributed=is_distributed)
 
     async def close(self) -> None:
         """Wait for running uses, then close all connections."""
         await self._pool.close()
+        LIMIT.dec(self._pool.get_max_size())
 
     @asynccontextmanager
     async def transaction(self, team_id: int) -> AsyncGenerator[Transaction]:
         """BEGIN ... COMMIT for one team; any exception rolls everything back."""
-        async with self._bound(team_id) as connection, _begun(connection, self._begin):
-            if self._is_pooled:
-                await _set_team(connection, team_id, is_local=True)
+        begin = f"{self._begin}; {_local_team(team_id)}" if self._is_pooled else self._begin
+        async with self._bound(team_id) as connection, _begun(connection, begin):
             yield Transaction(connection, team_id)
 
     @asynccontextmanager
     async def snapshot(self, team_id: int) -> AsyncGenerator[Transaction]:
         """One look at everything, however long it takes: what commits meanwhile is not seen, and nothing is written."""
         begin = self._begin.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", 1)
+        if self._is_pooled:
+            begin = f"{begin}; {_local_team(team_id)}"
         async with self._bound(team_id) as connection, _begun(connection, begin):
-            if self._is_pooled:
-                await _set_team(connection, team_id, is_local=True)
             yield Transaction(connection, team_id)
 
     @asynccontextmanager
@@ -235,12 +247,16 @@ class Database:
         counted, whatever becomes of the request, and holds up no other: behind a pooler that takes a round trip more.
         """
         sql = _AUTHENTICATE_AND_COUNT if is_counted else _AUTHENTICATE
-        async with self._pool.acquire() as proxy:
-            connection = cast(_Connection, proxy)
+        async with self._acquired() as connection:
             if self._is_pooled:
-                counted = (await _authenticated(connection, sql, key_hash, is_local=True))[1] if is_counted else None
+                counted = None
+                if is_counted:
+                    async with _begun(connection, self._begin):
+                        _, counted = await _authenticated(connection, sql, key_hash, is_local=True)
                 async with _begun(connection, self._begin):
                     tx, record = await _authenticated(connection, _AUTHENTICATE, key_hash, is_local=True)
+                    if record and self._is_distributed:  # what authenticate() set does not reach the nodes of Citus
+                        await connection.execute(_local_team(tx.team_id))
                     yield tx, counted or record
                 return
             asked = await _authenticated(connection, sql, key_hash, is_local=False)
@@ -252,12 +268,22 @@ class Database:
 
     @asynccontextmanager
     async def _bound(self, team_id: int | None) -> AsyncGenerator[_Connection]:
-        async with self._pool.acquire() as proxy:
-            connection = cast(_Connection, proxy)
+        async with self._acquired() as connection:
             if not self._is_pooled and not connection.is_team(team_id):
-                await _set_team(connection, team_id, is_local=False)
+                await _set_team(connection, team_id)
                 connection.remember_team(team_id)
             yield connection
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncGenerator[_Connection]:
+        asked_at = time.perf_counter()
+        async with self._pool.acquire() as proxy:
+            WAITED.observe(time.perf_counter() - asked_at)
+            BUSY.inc()
+            try:
+                yield cast(_Connection, proxy)
+            finally:
+                BUSY.dec()
 
 
 async def _authenticated(
@@ -269,9 +295,13 @@ async def _authenticated(
     return Transaction(connection, team_id), record
 
 
-async def _set_team(connection: _Connection, team_id: int | None, *, is_local: bool) -> None:
+async def _set_team(connection: _Connection, team_id: int | None) -> None:
     team = "" if team_id is None else str(team_id)
-    await connection.execute("SELECT set_config('rooftree.team_id', $1, $2)", team, is_local)
+    await connection.execute("SELECT set_config('rooftree.team_id', $1, false)", team)
+
+
+def _local_team(team_id: int) -> str:
+    return f"SET LOCAL rooftree.team_id = '{int(team_id)}'"
 
 
 @asynccontextmanager
@@ -298,6 +328,17 @@ async def _roll_back(connection: _Connection) -> None:
     except DATABASE_AWAY:
         with suppress(asyncpg.InterfaceError):
             connection.terminate()
+
+
+async def _is_distributed(pool: asyncpg.Pool) -> bool:
+    async with pool.acquire() as connection, connection.transaction():
+        return await connection.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')")
+
+
+async def _teach_json_at_once(connection: asyncpg.Connection) -> None:
+    """Do it in a transaction: behind a pooler, what is prepared outside one may be run on another connection."""
+    async with connection.transaction():
+        await _teach_json(connection)
 
 
 async def _teach_json(connection: asyncpg.Connection) -> None:

@@ -200,6 +200,18 @@ def binaries() -> Path:
     )
 
 
+def programs(oldest: int = OLDEST_MAJOR) -> Path:
+    """Return the folder with psql, pg_dump, pg_restore of this major version or a newer one; a server is not needed.
+
+    Raises: EmbeddedPostgresError when there is none that runs here.
+    """
+    for folder in (*_candidates(), *_clients()):
+        version = re.match(r"\d+", _version(folder, "pg_dump"))
+        if version and int(version[0]) >= oldest:
+            return folder
+    raise EmbeddedPostgresError(f"No pg_dump of version {oldest} or newer found.")
+
+
 async def start(data_dir: Path, *, shared_buffers_mb: int = 256) -> EmbeddedPostgres:
     """Start the server of a data directory, and return when it answers.
 
@@ -361,6 +373,11 @@ def _candidates() -> Iterator[Path]:
     yield from _newest_first(path for pattern in installed for path in Path("/").glob(pattern))
 
 
+def _clients() -> Iterator[Path]:
+    if found := shutil.which("pg_dump"):
+        yield Path(found).resolve().parent
+
+
 def _newest_first(folders: Iterable[Path]) -> list[Path]:
     return sorted(folders, key=lambda folder: _major(folder) or 0, reverse=True)
 
@@ -371,9 +388,9 @@ def _major(bin_dir: Path) -> int | None:
     return int(version[0]) if version and (bin_dir / "initdb").exists() else None
 
 
-def _version(bin_dir: Path) -> str:
+def _version(bin_dir: Path, program: str = "postgres") -> str:
     try:
-        told = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True)
+        told = subprocess.run([bin_dir / program, "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     version = re.search(r"\) ([\d.]+)", told.stdout)

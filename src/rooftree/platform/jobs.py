@@ -116,7 +116,7 @@ _throttle: Final = _Throttle()
 async def run_forever(
     owner: Database,
     server: Database,
-    dsn: str,
+    dsn: str | None,
     jobs: Sequence[Job],
     timers: Sequence[Timer],
     stop: asyncio.Event,
@@ -126,14 +126,15 @@ async def run_forever(
     """Work until `stop` is set; what runs then is finished, or given back.
 
     `owner` sees all teams and serves the queue and the timers, `server` is for the jobs' handlers; `dsn` is where to
-    listen for the wake-up.
+    listen for the wake-up; None where one cannot (a pooler in transaction mode): workers look by themselves.
     """
     worker = _Worker(owner, server, jobs, lease_seconds)
     renewing = asyncio.create_task(worker.renew())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_when(stop, worker.woken.set))
-            group.create_task(_listen(dsn, worker.woken, stop))
+            if dsn:
+                group.create_task(_listen(dsn, worker.woken, stop))
             group.create_task(worker.work(stop))
             for timer in timers:
                 group.create_task(worker.tick(timer, stop))

@@ -49,7 +49,7 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
     Several processes may call it at once: the others wait, and then find nothing to do.
     Raises: SchemaError on an old server, a changed file, a newer schema, a file that fails, a role without rights.
     """
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     applied: list[str] = []
     try:
         _check_version(connection)
@@ -80,7 +80,7 @@ async def _step(connection: asyncpg.Connection, migrations: Sequence[Migration])
 
 async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list[str]:
     """Return the names of migrations that are not applied yet. Raises: SchemaError as `migrate` does."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         _check_version(connection)
         async with connection.transaction():
@@ -91,7 +91,8 @@ async def check(dsn: str, migrations: Sequence[Migration] | None = None) -> list
         await connection.close()
 
 
-async def _connect(dsn: str) -> asyncpg.Connection:
+async def connect(dsn: str) -> asyncpg.Connection:
+    """Return a connection with the rights of the URL's role. Raises: SchemaError for a text that is no URL."""
     try:
         return await asyncpg.connect(dsn, timeout=30, statement_cache_size=0)  # a pooler knows no prepared statements
     except ValueError as error:
@@ -158,19 +159,22 @@ async def _missing(connection: asyncpg.Connection, migrations: Sequence[Migratio
 
 async def is_empty(dsn: str) -> bool:
     """Whether no table of ours is there yet."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         tables = "SELECT to_regclass('schema_migration') IS NULL AND to_regclass('team') IS NULL"
-        return bool(await connection.fetchval(tables))
+        async with connection.transaction():
+            return bool(await connection.fetchval(tables))
     finally:
         await connection.close()
 
 
 async def prepare_role(dsn: str) -> None:
     """Make the server's role, which belongs to the cluster and so is in no dump."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
-        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
+        async with connection.transaction():
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", SERVER_ROLE):
+                return
             await connection.execute(f"CREATE ROLE {SERVER_ROLE} NOLOGIN")
             await connection.execute(f"GRANT {SERVER_ROLE} TO CURRENT_USER")
     finally:

@@ -35,9 +35,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_pooler: Annotated[
         bool, Meta(description="true behind a pooler in transaction mode: nothing outlives a transaction.")
     ] = False
+    database_direct_url: Annotated[
+        str,
+        Meta(
+            description="The same database past the pooler, for what a pooler cannot carry: dumps, psql, migrations, "
+            "and waking workers at once. Empty: ROOFTREE_DATABASE_URL."
+        ),
+    ] = ""
     data_dir: Annotated[
         str,
         Meta(description="Where the embedded server's data lies. Empty: your data folder; for root /var/lib/rooftree."),
+    ] = ""
+    backup_dir: Annotated[
+        str, Meta(description="Where `rooftree backup` puts backups. Empty: the folder backups in the data folder.")
     ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8420
@@ -179,6 +189,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """How the world reaches this server, without a slash at the end."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def backup_path(self) -> Path:
+        """Where backups lie, absolute."""
+        return Path(self.backup_dir).expanduser().absolute() if self.backup_dir else self.data_path / "backups"
 
     @property
     def data_path(self) -> Path:

@@ -5,10 +5,22 @@ from typing import Final
 
 from rooftree.platform.actor import ACCESS_ALL_TEAM_LEADS, PERMISSIONS_OF_ROLE
 from rooftree.platform.database import Arguments, Transaction, columns
+from rooftree.platform.figures import COUNTED, Measure
 from rooftree.webhooks.model import Attempt, Delivery, Subscriber, Told, Webhook
 
 _WEBHOOK: Final = f"SELECT {columns(Webhook, 'w')} FROM webhook w"
 _SEES_ALL_ROLES: Final = sorted(role for role, held in PERMISSIONS_OF_ROLE.items() if ACCESS_ALL_TEAM_LEADS in held)
+
+#: For /metrics, over all teams.
+BACKLOG: Final = Measure(
+    f"""SELECT count(*) AS webhooks_due, coalesce(extract(epoch FROM now() - min(due_at)), 0) AS webhooks_oldest_seconds
+          FROM (SELECT due_at FROM webhook_delivery
+                 WHERE state IN ('waiting', 'sending') AND due_at <= now() LIMIT {COUNTED}) d""",
+    {
+        "webhooks_due": "Webhook deliveries that are due and not under way.",
+        "webhooks_oldest_seconds": "How long the oldest of them has been due.",
+    },
+)
 
 
 async def webhooks_of_team(tx: Transaction, *, is_all: bool = False) -> list[Webhook]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import os
 import re
 from functools import cache
 from importlib import resources
@@ -10,12 +11,19 @@ from typing import Any, Final
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from rooftree import __version__
 from rooftree.platform.errors import Unavailable
 from rooftree.platform.http.answers import answer
 from rooftree.platform.http.contract import document
 from rooftree.platform.http.reading import AnyRequest
+
+BUILD: Final = Gauge(
+    "rooftree_build_info", "Always 1; the label says the version.", ["version"], multiprocess_mode="max"
+)
+BUILD.labels(__version__).set(1)
 
 
 @get("/healthz")
@@ -36,9 +44,21 @@ async def readyz(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/metrics")
-async def metrics() -> Response[bytes]:
-    """Return the figures of this process in Prometheus' format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: AnyRequest) -> Response[bytes]:
+    """Return figures in Prometheus' format: of all API processes on this socket, and of the installation."""
+    text = generate_latest(_processes())
+    if figures := request.app.state.figures:
+        text += generate_latest(await figures.registry())
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _processes() -> CollectorRegistry:
+    """Return the counters of this process or, where several share a socket, of all of them added up."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # the library's own variable, set by `rooftree serve`
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry
 
 
 @get("/openapi.json")
