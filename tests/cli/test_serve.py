@@ -54,7 +54,7 @@ class Server:
         while time.monotonic() < end:
             try:
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=5)
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.05)
             else:
                 return
