@@ -90,7 +90,7 @@ def data() -> Iterator[Path]:
         yield Path(folder) / "data"
 
 
-def _printed_curl(text: str) -> tuple[str, str, dict[str, Any]]:
+def printed_curl(text: str) -> tuple[str, str, dict[str, Any]]:
     """Return key, path and body of the curl that the first run prints."""
     words = shlex.split(text[text.index("curl -X POST") :].split("\n\n", maxsplit=1)[0].replace("\\\n", " "))
     key = next(word for word in words if word.startswith("Authorization")).rpartition(" ")[2]
@@ -99,7 +99,7 @@ def _printed_curl(text: str) -> tuple[str, str, dict[str, Any]]:
 
 def test_a_first_run_a_crash_and_a_second_run(data: Path) -> None:
     server = Server(data)
-    key, url, body = _printed_curl(server.said())
+    key, url, body = printed_curl(server.said())
     assert url == f"{server.url}/v1.0/leads"
     lead_id = server.call(key, "POST", "/v1.0/leads", body)["leadId"]
 
@@ -136,7 +136,7 @@ def test_a_first_run_a_crash_and_a_second_run(data: Path) -> None:
 def test_a_running_request_is_answered_before_the_end(data: Path, workers: str) -> None:
     """SIGTERM while a create waits for a lock: it is answered, and then the database stops."""
     server = Server(data, "--workers", workers)
-    key, _, body = _printed_curl(server.said())
+    key, _, body = printed_curl(server.said())
     command = [sys.executable, "-m", "rooftree", "db", "psql", "-qAt"]
     psql = subprocess.Popen(
         command, env=server.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -182,7 +182,7 @@ def test_a_killed_server_leaves_nobody_on_its_port(data: Path, is_awaited: bool)
 
 def test_demo_with_two_processes(data: Path) -> None:
     server = Server(data, "--demo", "--workers", "2")
-    key = _printed_curl(server.said())[0]
+    key = printed_curl(server.said())[0]
     listed = server.call(key, "GET", "/v1.0/leads?limit=5&sort=LastActivity&desc=true")
     assert listed["_metadata"]["total"] == 2000
     assert len(server.call(key, "GET", "/v1.0/members")["members"]) == 9

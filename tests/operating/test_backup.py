@@ -147,7 +147,7 @@ async def test_a_newer_schema_is_refused_before_anything_is_done(
 
 
 async def test_two_backups_at_once_are_one(settings: Settings, url: str) -> None:
-    async with backups._locked(settings.backup_path):
+    async with backups.locked(settings.backup_path):
         with pytest.raises(BackupError, match="Another backup"):
             await backups.make(settings, url, settings.backup_path, _silent)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.test_serve import Server, _printed_curl
+from tests.cli.test_serve import Server, printed_curl
 
 from rooftree.platform import backups
 
@@ -45,7 +45,7 @@ class Writer(threading.Thread):
 
 def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(folder: Path) -> None:
     server = Server(folder / "data")
-    key, _, _ = _printed_curl(server.said())
+    key, _, _ = printed_curl(server.said())
     recording = folder / "data" / "blobs" / "17" / "recordings" / "5"
     recording.parent.mkdir(parents=True)
     recording.write_bytes(b"wave" * 5000)

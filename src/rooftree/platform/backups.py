@@ -149,7 +149,7 @@ async def make(settings: Settings, dsn: str, folder: Path, progress: Progress) -
     The database first, then the files: a file is stored before a row names it, so every row's file is in it.
     Raises: BackupError.
     """
-    async with _locked(folder):
+    async with locked(folder):
         _remove_leftovers(folder)
         started_at = clock.now().replace(microsecond=0)
         growing = folder / f"{_UNFINISHED}{started_at.strftime(_STAMP)}"
@@ -164,7 +164,8 @@ async def make(settings: Settings, dsn: str, folder: Path, progress: Progress) -
 
 
 @asynccontextmanager
-async def _locked(folder: Path) -> AsyncGenerator[None]:
+async def locked(folder: Path) -> AsyncGenerator[None]:
+    """Keep a folder of backups to ourselves. Raises: BackupError when somebody else is at work in it."""
     lock = _take_lock(folder)
     try:
         yield
