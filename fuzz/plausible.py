@@ -33,6 +33,7 @@ VALUES: Final[dict[str, tuple[Any, ...]]] = {
 }  # fmt: skip
 _THINNED: Final = 0.75
 _KEPT: Final = 0.3
+_FIELDS: Final = 1.0
 _MEANT: Final = 0.6
 
 
@@ -46,7 +47,8 @@ class Plausible:
         """Return a body with some of its fields, some of which mean something."""
         if not isinstance(body, dict) or self._dice.random() > _THINNED:
             return body
-        kept = {name: value for name, value in body.items() if name in KINDS or self._dice.random() < _KEPT}
+        share = min(_KEPT, _FIELDS / max(1, len(body)))  # of many guessed fields one is nearly always refused
+        kept = {name: value for name, value in body.items() if name in KINDS or self._dice.random() < share}
         for name in body:
             if name in VALUES and self._dice.random() < _MEANT:
                 kept[name] = self._dice.choice(VALUES[name])
