@@ -14,6 +14,7 @@ from litestar.di import Provide
 import rooftree.ai.api
 import rooftree.auth.api
 import rooftree.calls.api
+import rooftree.duplicates.api
 import rooftree.leads.api
 import rooftree.manual_logs.api
 import rooftree.messaging.api
@@ -56,6 +57,7 @@ ROUTES: Final = [
     *rooftree.transactions.api.ROUTES,
     *rooftree.auth.api.ROUTES,
     *rooftree.webhooks.api.ROUTES,
+    *rooftree.duplicates.api.ROUTES,
 ]
 #: What /metrics tells beside the platform's own figures.
 MEASURES: Final = (rooftree.messaging.queries.BACKLOG, rooftree.webhooks.queries.BACKLOG)

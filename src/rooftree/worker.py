@@ -9,6 +9,7 @@ import structlog
 
 import rooftree.ai.jobs
 import rooftree.calls.jobs
+import rooftree.duplicates.jobs
 import rooftree.leads.jobs
 import rooftree.messaging.jobs
 import rooftree.webhooks.jobs
@@ -39,8 +40,20 @@ async def rooms(
         rooftree.webhooks.jobs.webhooks(settings) as hooks,
     ):
         yield (
-            [*rooftree.leads.jobs.jobs(settings.phone_region), *carrier.jobs, *recordings.jobs, *listener.jobs],
-            [*rooftree.leads.jobs.TIMERS, *kept_answers.TIMERS, *carrier.timers, *hooks.timers],
+            [
+                *rooftree.leads.jobs.jobs(settings.phone_region),
+                *rooftree.duplicates.jobs.JOBS,
+                *carrier.jobs,
+                *recordings.jobs,
+                *listener.jobs,
+            ],
+            [
+                *rooftree.leads.jobs.TIMERS,
+                *rooftree.duplicates.jobs.TIMERS,
+                *kept_answers.TIMERS,
+                *carrier.timers,
+                *hooks.timers,
+            ],
             [hooks.dispatcher.run],
         )
 

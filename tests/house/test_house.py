@@ -67,6 +67,8 @@ ROWS = {
     "Step": "lofty_step",
     "Thing": "lofty_thing",
     "Refusal": "lofty_refusal",
+    "DuplicatePair": "duplicate_pair",
+    "LeadMerge": "lead_merge",
     "LeadImport": "lead_import",
     "ImportBatch": "lead_import_batch",
     "ImportChange": "lead_import_change",

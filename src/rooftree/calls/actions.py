@@ -165,6 +165,7 @@ async def receive_call(tx: Transaction, event: InboundCall, *, agent_id: int | N
 async def _begin(tx: Transaction, event: InboundCall, number: str, ours: str, agent_id: int | None) -> Call:
     """Store a call of which the first is heard; from nobody known, it also lies in the tray."""
     lead = whose(await leads_with_contact(tx, "phone", number), agent_id)
+    lead = await locked_lead(tx, lead.id) if lead else None
     (call_id,) = await next_ids(tx, 1)
     call = await store.insert_call(
         tx,
@@ -299,3 +300,11 @@ async def set_summary(tx: Transaction, call_id: int, summary: str, data: bytes) 
     call = await store.update_call(tx, call_id, values)
     await _amend(tx, call)
     await _note(tx, call, kinds.CALL_SUMMARISED)
+
+
+async def repoint_calls(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's calls belong to another lead: all, or these. Returns the ids of those that moved.
+
+    Writes: call.
+    """
+    return await store.repoint_calls(tx, from_id, to_id, ids)

@@ -121,7 +121,7 @@ async def get_call_url(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
 async def add_call(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Store a call of a dialer. Ours."""
     body = await body_of(request, CallRequest)
-    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True, is_held=True)
     call = await actions.add_call(tx, actor, lead, body, region=_settings(request).phone_region)
     return answer({"callId": call.id})
 

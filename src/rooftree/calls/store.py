@@ -60,3 +60,17 @@ async def put_calls(tx: Transaction, calls: Sequence[Call]) -> None:
             ON CONFLICT (team_id, id) DO UPDATE SET {replaced}""",
         [tuple(getattr(call, name) for name in names) for call in calls],
     )
+
+
+async def repoint_calls(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
+    """Give a lead's calls, all or these, to another lead; return the ids of those that moved."""
+    rows = await tx.fetch(
+        """UPDATE call SET lead_id = $3
+            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4))
+            RETURNING id""",
+        tx.team_id,
+        from_id,
+        to_id,
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]

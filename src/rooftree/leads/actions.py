@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from rooftree.leads import drafts, edits, fields, handover, queries, rules, store
-from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty
+from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadMergedAway
 from rooftree.leads.messages import email_by_itself
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
@@ -307,7 +307,7 @@ async def pass_on(tx: Transaction, lead_id: int, offer_id: int, *, region: str) 
 
     Writes: lead, lead_tally, routing_offer, routing_turn, timeline_entry, announcement (2), message, job.
     """
-    old = await queries.locked_lead(tx, lead_id)
+    old = await queries.locked_lead(tx, lead_id, is_followed=False)
     offer = await offers.open_offer(tx, lead_id)
     if old is None or offer is None or offer.id != offer_id:
         return
@@ -348,11 +348,13 @@ async def trash_lead(tx: Transaction, actor: Actor, lead_id: int | None, reason:
 async def restore_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, region: str) -> Lead:
     """Bring a lead back from the trash as it was. Ours: POST /rooftree/v1/leads/{leadId}/restore.
 
-    A lead that is not in the trash stays as it is. Raises: LeadNotExist (20006).
+    A lead that is not in the trash stays as it is. Raises: LeadNotExist (20006), LeadMergedAway (409, 900409).
     """
     old = await queries.managed_lead(tx, actor, lead_id, with_trash=True)
     if old.trashed_at is None:
         return old
+    if old.merged_into is not None:
+        raise LeadMergedAway(f"The lead was merged into lead {old.merged_into}; undo that merge to have it back.")
     now = clock.now()
     changes = {"trashed_at": None, "trashed_by": None, "trash_reason": None, "updated_at": now}
     new = replace(old, **changes)
@@ -368,6 +370,22 @@ async def ensure_words(
     """Make sure that the team has these sources and tags; return sources by name with their numbers, and tags."""
     numbers = {name: await store.ensure_source(tx, name) for name in sources}
     return numbers, await store.ensure_tags(tx, tags, creator_id)
+
+
+async def take_to_compare(tx: Transaction, limit: int) -> list[int]:
+    """Take at most so many leads that came or changed since duplicates were last looked for; each is taken once.
+
+    A rollback gives them back. Writes: lead_to_compare.
+    """
+    return await store.take_to_compare(tx, limit)
+
+
+async def compare_again(tx: Transaction, lead_ids: Sequence[int] | None = None) -> None:
+    """Have these leads, or all of the team, looked at for duplicates. Writes: lead_to_compare."""
+    if lead_ids is None:
+        await store.compare_everything_again(tx)
+    else:
+        await store.compare_again(tx, lead_ids)
 
 
 async def seed_stages(tx: Transaction) -> list[Stage]:

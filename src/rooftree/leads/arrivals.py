@@ -51,7 +51,7 @@ async def receive_text(tx: Transaction, text: InboundText, *, agent_id: int | No
         return None
     leads = await leads_with_contact(tx, "phone", number)
     await _obey(tx, keyword(text.text), number, leads, region=region)
-    lead = whose(leads, agent_id)
+    lead = await _held(tx, whose(leads, agent_id))
     if lead:
         talk = Talk(content=body, phone=number)
         await _place(tx, arrival, lead, talk, agent_id=agent_id, happened_at=text.sent_at)
@@ -76,6 +76,11 @@ def whose(leads: Sequence[Lead], agent_id: int | None) -> Lead | None:
     return (own or [*leads, None])[0]
 
 
+async def _held(tx: Transaction, lead: Lead | None) -> Lead | None:
+    """Return a lead locked, as it is now; the one that it was merged into meanwhile."""
+    return await locked_lead(tx, lead.id) if lead else None
+
+
 async def receive_email(tx: Transaction, mail: InboundMailbox, *, agent_id: int | None) -> Arrival | None:
     """Take an e-mail of a lead in; None: it came before.
 
@@ -96,7 +101,7 @@ async def receive_email(tx: Transaction, mail: InboundMailbox, *, agent_id: int 
         return None
     lead = await locked_lead(tx, mail.lead_id) if mail.lead_id else None
     if lead is None or lead.trashed_at:
-        lead = whose(await leads_with_contact(tx, "email", normal_email(mail.sender)), agent_id)
+        lead = await _held(tx, whose(await leads_with_contact(tx, "email", normal_email(mail.sender)), agent_id))
     if lead:
         talk = Talk(content=mail.text, subject=mail.subject, from_email=mail.sender, to_email=mail.recipient)
         await _place(tx, arrival, lead, talk, agent_id=agent_id, happened_at=mail.sent_at)

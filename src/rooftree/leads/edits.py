@@ -120,9 +120,9 @@ def change_entries(old: Lead, new: Lead, changes: Mapping[str, Any], stage_names
     entries: list[Entry] = []
     others: dict[str, Any] = {}
     for column in changes.keys() - _UNTOLD:
-        before, after = _told(getattr(old, column)), _told(getattr(new, column))
+        before, after = logged(getattr(old, column)), logged(getattr(new, column))
         if column == "stage_id":
-            entries.append(_stage_entry(old, new, stage_names))
+            entries.append(stage_entry(old, new, stage_names))
         elif kind := _OWN_KIND.get(column):
             entries.append(Entry(kind, new.id, {"from": before, "to": after}, happened_at=new.updated_at))
         else:
@@ -132,7 +132,8 @@ def change_entries(old: Lead, new: Lead, changes: Mapping[str, Any], stage_names
     return entries
 
 
-def _stage_entry(old: Lead, new: Lead, names: Mapping[int, str]) -> Entry:
+def stage_entry(old: Lead, new: Lead, names: Mapping[int, str]) -> Entry:
+    """Return the logbook's entry for a stage that changed; `names`: of the old and the new one."""
     return Entry(
         kinds.STAGE_CHANGED,
         new.id,
@@ -147,6 +148,6 @@ def _stage_entry(old: Lead, new: Lead, names: Mapping[int, str]) -> Entry:
     )
 
 
-def _told(value: Any) -> Any:
+def logged(value: Any) -> Any:
     """Return a column's value as the logbook keeps it: documents as documents."""
     return msgspec.Raw(value) if isinstance(value, bytes) else value

@@ -80,3 +80,9 @@ class BatchStillRunning(Conflict):
 
     text = "Another batch of the team is being written; send this one again in a moment."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+class LeadMergedAway(Conflict):
+    """A lead that cannot come back from the trash alone: its history is another lead's now."""
+
+    text = "The lead was merged into another; undo that merge to have it back."

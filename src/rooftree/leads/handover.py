@@ -229,7 +229,7 @@ async def may_claim(tx: Transaction, actor: Actor, lead_id: int | None) -> tuple
 
     Raises: LeadNotExist (20006), LeadTaken (409, 900409) when another of those it was offered to was first.
     """
-    lead = await queries.locked_lead(tx, lead_id) if lead_id is not None else None
+    lead = await queries.locked_lead(tx, lead_id, is_followed=False) if lead_id is not None else None
     if lead is None or lead.trashed_at or actor.role == "lender":
         raise LeadNotExist
     offer = await offers.open_offer(tx, lead.id)

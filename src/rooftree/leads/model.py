@@ -65,6 +65,7 @@ class Lead(Struct, frozen=True):
     trashed_at: datetime | None
     trashed_by: int | None
     trash_reason: str | None
+    merged_into: int | None  #: the lead that it was merged into; such a lead lies in the trash
     created_by: int | None
     created_at: datetime
     updated_at: datetime
@@ -93,6 +94,20 @@ class LeadView(Struct, frozen=True):
     last_touch_at: datetime | None
     last_visit_at: datetime | None
     score: int | None
+
+
+class Comparable(Struct, frozen=True):
+    """What duplicates are recognised by."""
+
+    id: int
+    first_name: str
+    last_name: str | None
+    emails: list[str]  #: as they are compared
+    phones: list[str]  #: as they are compared: E.164, else digits
+    street_address: str | None
+    city: str | None
+    zip_code: str | None
+    properties: Document
 
 
 class Stage(Struct, frozen=True):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rooftree.leads.errors import LeadNotExist
 from rooftree.leads.fields import normal_email
 from rooftree.leads.filters import LeadFilter, Order, Page, among, conditions, leading_tag, stage_condition
-from rooftree.leads.model import CustomField, Lead, LeadView, Stage, Tag
+from rooftree.leads.model import Comparable, CustomField, Lead, LeadView, Stage, Tag
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Arguments, Record, Transaction, columns
 from rooftree.platform.errors import ApiError, InvalidParameter
@@ -102,11 +102,17 @@ async def seen_lead(
     *,
     otherwise: type[ApiError] = LeadNotExist,
     is_managing: bool = False,
+    is_held: bool = False,
 ) -> Lead:
-    """Return the row of one lead that they may see, or with `is_managing` change. Raises: `otherwise`, as above."""
+    """Return the row of one lead that they may see, or with `is_managing` change. Raises: `otherwise`, as above.
+
+    `is_held`, for whoever adds to its history: until the transaction ends, nobody merges it into another. Such holders
+    hinder neither each other nor those who change the lead.
+    """
     args = Arguments()
     seen = visible_leads(actor, args, is_managing=is_managing)
-    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)}"
+    held = " FOR KEY SHARE OF l" if is_held else ""
+    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)}{held}"
     record = None if lead_id is None else await tx.fetchrow(sql, *args)
     if record is None:
         raise otherwise
@@ -145,7 +151,7 @@ async def managed_leads(tx: Transaction, actor: Actor, lead_ids: Collection[int]
     seen = visible_leads(actor, args, is_managing=True)
     rows = await tx.fetch(
         f"""SELECT {columns(Lead, "l")} FROM lead l WHERE {seen} AND l.id = ANY ({args.add(list(lead_ids))})
-             ORDER BY l.id FOR UPDATE OF l""",
+             ORDER BY l.id FOR NO KEY UPDATE OF l""",
         *args,
     )
     return {(lead := Lead(*row)).id: lead for row in rows}
@@ -203,24 +209,75 @@ async def leads_with_contact(tx: Transaction, kind: str, value: str) -> list[Lea
     return [Lead(*row) for row in rows]
 
 
-async def locked_lead(tx: Transaction, lead_id: int) -> Lead | None:
-    """Return a lead for what the system itself does to it, locked until the transaction ends."""
+async def locked_lead(tx: Transaction, lead_id: int, *, is_followed: bool = True) -> Lead | None:
+    """Return a lead for what the system itself does to it, locked until the transaction ends.
+
+    One that was merged away stands for the lead that it became, unless `is_followed` says otherwise.
+    """
     # sees all: the system acts, not a person
-    row = await tx.fetchrow(
-        f"SELECT {columns(Lead)} FROM lead WHERE team_id = $1 AND id = $2 FOR UPDATE", tx.team_id, lead_id
+    sql = f"SELECT {columns(Lead)} FROM lead WHERE team_id = $1 AND id = $2 FOR NO KEY UPDATE"
+    wanted_id = await became(tx, lead_id) if is_followed else lead_id
+    while row := await tx.fetchrow(sql, tx.team_id, wanted_id):
+        lead = Lead(*row)
+        if lead.merged_into is None or not is_followed:
+            return lead
+        wanted_id = await became(tx, lead.merged_into)  # it was merged away while we waited for it
+    return None
+
+
+async def became(tx: Transaction, lead_id: int) -> int:
+    """Return the lead that a lead was merged into, at the end of the chain; itself when it was not."""
+    # sees all: the system asks, not a person
+    return await tx.fetchval(
+        """WITH RECURSIVE chain AS (
+               SELECT id, merged_into FROM lead WHERE team_id = $1 AND id = $2
+               UNION SELECT l.id, l.merged_into FROM lead l JOIN chain c ON l.team_id = $1 AND l.id = c.merged_into)
+           SELECT coalesce((SELECT id FROM chain WHERE merged_into IS NULL LIMIT 1), $2)""",
+        tx.team_id,
+        lead_id,
     )
-    return Lead(*row) if row else None
 
 
 async def managed_lead(tx: Transaction, actor: Actor, lead_id: int | None, *, with_trash: bool = False) -> Lead:
     """Return one lead that they may change, locked until the transaction ends. Raises: LeadNotExist (20006)."""
     args = Arguments()
     seen = visible_leads(actor, args, with_trash=with_trash, is_managing=True)
-    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)} FOR UPDATE OF l"
+    sql = f"SELECT {columns(Lead, 'l')} FROM lead l WHERE {seen} AND l.id = {args.add(lead_id)} FOR NO KEY UPDATE OF l"
     record = None if lead_id is None else await tx.fetchrow(sql, *args)
     if record is None:
         raise LeadNotExist
     return Lead(*record)
+
+
+async def managed_pair(
+    tx: Transaction,
+    actor: Actor,
+    lead_id: int | None,
+    other_id: int | None,
+    *,
+    otherwise: type[ApiError] = LeadNotExist,
+    with_trash: bool = False,
+) -> tuple[Lead, Lead]:
+    """Return two leads that they may change, for a merge. Raises: `otherwise` when one is not theirs to change.
+
+    They are locked in the order of their ids, against everybody who writes to them or adds to their history.
+    """
+    args = Arguments()
+    seen = visible_leads(actor, args, with_trash=with_trash, is_managing=True)
+    wanted = [one for one in (lead_id, other_id) if one is not None]
+    sql = f"""SELECT {columns(Lead, "l")} FROM lead l WHERE {seen} AND l.id = ANY ({args.add(wanted)})
+               ORDER BY l.id FOR UPDATE OF l"""
+    found = {lead.id: lead for lead in (Lead(*row) for row in await tx.fetch(sql, *args))}
+    if lead_id not in found or other_id not in found:
+        raise otherwise
+    return found[lead_id], found[other_id]
+
+
+async def hold_leads(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Lock leads as `managed_pair` does, for what the system itself does to them."""
+    # sees all: the system acts, not a person
+    sql = "SELECT FROM lead WHERE team_id = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE"
+    await tx.fetch(sql, tx.team_id, list(lead_ids))
 
 
 def _view(record: Record) -> LeadView:
@@ -500,6 +557,52 @@ async def duplicates(tx: Transaction, actor: Actor, lead_id: int) -> list[tuple[
         *args,
     )
     return [(row["id"], row["kind"], row["value"]) for row in rows]
+
+
+async def to_compare(tx: Transaction, lead_ids: Sequence[int]) -> list[Comparable]:
+    """Return what duplicates are recognised by, of those of these leads that are not in the trash."""
+    # sees all: the system compares, not a person; whoever reads the outcome must see both leads
+    rows = await tx.fetch(
+        """SELECT l.id, l.first_name, l.last_name, l.street_address, l.city, l.zip_code, l.properties,
+                  ARRAY(SELECT c.value FROM lead_contact c
+                         WHERE c.team_id = $1 AND c.lead_id = l.id AND c.kind = 'email' ORDER BY 1) AS emails,
+                  ARRAY(SELECT c.value FROM lead_contact c
+                         WHERE c.team_id = $1 AND c.lead_id = l.id AND c.kind = 'phone' ORDER BY 1) AS phones
+             FROM lead l WHERE l.team_id = $1 AND l.id = ANY ($2) AND l.trashed_at IS NULL""",
+        tx.team_id,
+        list(lead_ids),
+    )
+    return [Comparable(**dict(row)) for row in rows]
+
+
+async def holders_of(
+    tx: Transaction, contacts: Sequence[tuple[str, str]], most: int
+) -> dict[tuple[str, str], list[int]]:
+    """Return at most so many leads that have each of these addresses and numbers, trashed ones too."""
+    rows = await tx.fetch(
+        """SELECT w.kind, w.value,
+                  ARRAY(SELECT c.lead_id FROM lead_contact c
+                         WHERE c.team_id = $1 AND c.kind = w.kind AND c.value = w.value LIMIT $4) AS lead_ids
+             FROM unnest($2::text[], $3::text[]) AS w (kind, value)""",
+        tx.team_id,
+        [kind for kind, _ in contacts],
+        [value for _, value in contacts],
+        most,
+    )
+    return {(row["kind"], row["value"]): row["lead_ids"] for row in rows}
+
+
+async def teams_to_compare(tx: Transaction) -> list[int]:
+    """Return the teams of which leads wait to be compared. Needs the owner's rights."""
+    rows = await tx.fetch(
+        "SELECT t.id FROM team t WHERE EXISTS (SELECT FROM lead_to_compare q WHERE q.team_id = t.id) ORDER BY random()"
+    )
+    return [row["id"] for row in rows]
+
+
+async def count_to_compare(tx: Transaction) -> int:
+    """Return how many times leads of the team wait to be compared."""
+    return await tx.fetchval("SELECT count(*) FROM lead_to_compare WHERE team_id = $1", tx.team_id)
 
 
 async def newest_with_email(tx: Transaction, actor: Actor, email: str) -> int:

@@ -31,7 +31,9 @@ CELL: Final = (
 _CELL: Final = ", ".join(CELL)
 #: The columns that the other tables beside a lead are made from.
 _NAMED: Final = frozenset({"first_name", "last_name", "emails", "phones"})
-_LABELLED: Final = frozenset({"tags", "segments"})
+_LABELLED: Final = frozenset({"tags", "segments", "created_at"})
+#: The columns by which duplicates are found.
+_COMPARED: Final = _NAMED | {"street_address", "city", "state", "zip_code", "properties", "trashed_at"}
 
 
 class Words(Struct, frozen=True):
@@ -261,7 +263,7 @@ async def insert_stages(tx: Transaction, names: Sequence[str]) -> list[Stage]:
 
 
 _INSERTED: Final = tuple(
-    name for name in Lead.__struct_fields__ if name not in {"trashed_at", "trashed_by", "trash_reason"}
+    name for name in Lead.__struct_fields__ if name not in {"trashed_at", "trashed_by", "trash_reason", "merged_into"}
 )
 _PLACES: Final = ", ".join(f"${place}" for place in range(1, len(_INSERTED) + 1))
 _NEXT: Final = len(_INSERTED) + 1
@@ -279,7 +281,9 @@ reached AS (
     SELECT {_TEAM}, kind, value, {_ID} FROM unnest(${_NEXT + 2}::text[], ${_NEXT + 3}::text[]) AS t (kind, value)),
 searched AS (
     INSERT INTO lead_search (team_id, lead_id, haystack, tokens)
-    VALUES ({_TEAM}, {_ID}, ${_NEXT + 4}, ${_NEXT + 5}))
+    VALUES ({_TEAM}, {_ID}, ${_NEXT + 4}, ${_NEXT + 5})),
+compared AS (
+    INSERT INTO lead_to_compare (team_id, lead_id) VALUES ({_TEAM}, {_ID}))
 INSERT INTO lead_tally (team_id, tag, {_CELL}, amount)
 SELECT team_id, tag, {_CELL}, 1 FROM written, unnest(${_NEXT + 6}::text[]) AS tag"""
 
@@ -311,7 +315,9 @@ searched AS (
       FROM jsonb_to_recordset($3) AS s (lead_id bigint, haystack text, tokens text[])),
 labelled AS (
     INSERT INTO lead_label (team_id, kind, name, created_at, lead_id)
-    SELECT $1, * FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::bigint[]))
+    SELECT $1, * FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::bigint[])),
+compared AS (
+    INSERT INTO lead_to_compare (team_id, lead_id) SELECT $1, * FROM unnest($11::bigint[]))
 INSERT INTO lead_contact (team_id, kind, value, lead_id)
 SELECT $1, * FROM unnest($8::text[], $9::text[], $10::bigint[])"""
 
@@ -327,6 +333,7 @@ async def insert_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> N
         _as_json(_search_row(lead) for lead in leads),
         *_columns_of(labels, 4),
         *_columns_of(contacts, 3),
+        [lead.id for lead in leads],
     )
     await _count_cells(tx, Counter(cell for lead in leads for cell in _cells(lead)))
 
@@ -352,6 +359,7 @@ async def update_leads(tx: Transaction, changes: Sequence[Change], region: str) 
     )
     await _relabel_many(tx, [one for one in changes if _LABELLED.intersection(one.columns)])
     await _rename_many(tx, [one.new for one in changes if _NAMED.intersection(one.columns)], region)
+    await compare_again(tx, [one.new.id for one in changes if _COMPARED.intersection(one.columns)])
     moved = Counter(cell for one in changes for cell in _cells(one.new))
     moved.subtract(cell for one in changes for cell in _cells(one.old))
     await _count_cells(tx, moved)
@@ -445,12 +453,49 @@ async def update_lead(tx: Transaction, old: Lead, new: Lead, changes: Mapping[st
         await _relabel(tx, old, new)
     if changes.keys() & _NAMED:
         await _rename(tx, new, region)
+    if changes.keys() & _COMPARED:
+        await compare_again(tx, [new.id])
     await _retally(tx, old, new)
+
+
+async def compare_again(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Have leads looked at for duplicates."""
+    await tx.execute(
+        "INSERT INTO lead_to_compare (team_id, lead_id) SELECT $1, * FROM unnest($2::bigint[])",
+        tx.team_id,
+        list(lead_ids),
+    )
+
+
+async def compare_everything_again(tx: Transaction) -> None:
+    """Have all leads of the team looked at for duplicates."""
+    # sees all: the system compares, not a person
+    await tx.execute(
+        """INSERT INTO lead_to_compare (team_id, lead_id)
+           SELECT team_id, id FROM lead WHERE team_id = $1 AND trashed_at IS NULL""",
+        tx.team_id,
+    )
+
+
+async def take_to_compare(tx: Transaction, limit: int) -> list[int]:
+    """Take leads that wait to be compared, those that wait longest first, each once; two takers share them."""
+    rows = await tx.fetch(
+        """WITH due AS (SELECT id, lead_id FROM lead_to_compare WHERE team_id = $1
+                         ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED),
+                taken AS (DELETE FROM lead_to_compare q USING due
+                           WHERE q.team_id = $1 AND q.id = due.id AND q.lead_id = due.lead_id)
+           SELECT DISTINCT lead_id FROM due""",
+        tx.team_id,
+        limit,
+    )
+    return [row["lead_id"] for row in rows]
 
 
 async def _relabel(tx: Transaction, old: Lead, new: Lead) -> None:
     before, after = _labels(old), _labels(new)
     gone, come = before - after, after - before
+    if old.created_at != new.created_at:
+        gone, come = before, after
     await tx.execute(
         """DELETE FROM lead_label WHERE team_id = $1 AND lead_id = $2
               AND (kind, name) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
@@ -599,6 +644,8 @@ async def copy_finders(tx: Transaction, leads: Sequence[Lead], region: str) -> N
         for kind, value in contact_points(lead.emails, lead.phones, region)
     ]
     await tx.copy_records("lead_contact", records=contacts, columns=("team_id", "kind", "value", "lead_id"))
+    waiting = [(lead.team_id, lead.id) for lead in leads]
+    await tx.copy_records("lead_to_compare", records=waiting, columns=("team_id", "lead_id"))
     words = [(lead.team_id, lead.id, _haystack(lead), _tokens(lead)) for lead in leads]
     await tx.copy_records("lead_search", records=words, columns=("team_id", "lead_id", "haystack", "tokens"))
     cells = Counter((lead.team_id, *cell) for lead in leads for cell in _cells(lead))

@@ -35,7 +35,7 @@ async def add_log(tx: Transaction, actor: Actor, request: LogTypeRequest, *, reg
     """
     channel = CHANNELS[request.log_type]
     talk = _talk(channel, request)
-    lead = await seen_lead(tx, actor, request.lead_id)
+    lead = await seen_lead(tx, actor, request.lead_id, is_held=True)
     entry_id = await _write(
         tx,
         actor,
@@ -102,7 +102,7 @@ async def add_external_talk(
         subject=request.subject if channel == "email" else None,
         duration=request.duration if channel == "call" else None,
     )
-    lead = await seen_lead(tx, actor, lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, lead_id, is_managing=True, is_held=True)
     direction = request.direction or "outbound"
     return await _write(tx, actor, lead, channel, talk, direction=direction, happened_at=happened_at, region=region)
 
@@ -154,7 +154,7 @@ async def delete_log(tx: Transaction, actor: Actor, log_id: int | None, *, regio
     entry = await queries.find_entry(tx, log_id, origin="logged")
     if entry is None:
         raise ResourceNotExist
-    lead = await seen_lead(tx, actor, entry.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, entry.lead_id, is_managing=True, is_held=True)
     if not await timeline.strike(tx, actor, entry.id):
         raise ResourceNotExist
     details = {"logId": entry.id, "channel": entry.channel, "was": msgspec.Raw(entry.details)}

@@ -195,3 +195,19 @@ async def put_off(tx: Transaction, message_id: int, until: datetime) -> None:
     """Let a message that nobody took yet wait until then. Writes: message, job."""
     await store.put_off(tx, message_id, until)
     await enqueue(tx, SEND_MESSAGE, run_at=until, message_id=message_id)
+
+
+async def repoint_messages(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's messages belong to another lead: all, or these. Returns the ids of those that moved.
+
+    Writes: message.
+    """
+    return await store.repoint_messages(tx, from_id, to_id, ids)
+
+
+async def repoint_arrivals(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's arrivals belong to another lead: all, or these. Returns the ids of those that moved.
+
+    Writes: arrival.
+    """
+    return await store.repoint_arrivals(tx, from_id, to_id, ids)

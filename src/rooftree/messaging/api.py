@@ -49,7 +49,7 @@ async def send_email(request: AnyRequest, tx: Tx, actor: Caller) -> Response[byt
     text = body.body if body.body is not None else body.content
     if text is None:
         raise InvalidParameter("body: is required.")
-    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True, is_held=True)
     queued = await email_lead(tx, actor, lead, subject=body.subject, body=text, to_email=body.to_email)
     await record(tx, actor, [queued.entry], audience=audience(lead))
     await mark_contacted(tx, lead, region=_settings(request).phone_region)
@@ -61,7 +61,7 @@ async def send_text(request: AnyRequest, tx: Tx, actor: Caller) -> Response[byte
     """Send a text to a lead. contract: POST /v1.0/message/sms/send"""
     body = await body_of(request, SmsRequest)
     settings = _settings(request)
-    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True, is_held=True)
     queued = await text_lead(
         tx,
         actor,
@@ -256,7 +256,7 @@ async def place(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     if body.lead_id is None:
         await actions.dismiss_arrival(tx, arrival.id)
         return answer()
-    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, body.lead_id, is_managing=True, is_held=True)
     if arrival.channel == "call":
         await place_call(tx, actor, arrival, lead, region=_settings(request).phone_region)
     else:

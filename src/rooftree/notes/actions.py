@@ -122,3 +122,11 @@ async def delete_note(tx: Transaction, actor: Actor, note: Note) -> Entry:
 
 def _payload(note: Note) -> dict[str, int]:
     return {"noteId": note.id, "timelineId": note.timeline_id}
+
+
+async def repoint_notes(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's notes belong to another lead: all, or these. Returns the ids of those that moved.
+
+    Writes: note.
+    """
+    return await store.repoint_notes(tx, from_id, to_id, ids)

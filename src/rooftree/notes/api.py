@@ -39,7 +39,7 @@ async def add_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes
     content, is_pinned = actions.content_of(body.content), body.is_pinned
     if body.lead_id == -1:
         raise InvalidParameter("leadId: must not be -1.")
-    lead = await seen_lead(tx, actor, body.lead_id)
+    lead = await seen_lead(tx, actor, body.lead_id, is_held=True)
     entry = await actions.add_note(tx, actor, lead.id, content, is_pinned=is_pinned)
     await record(tx, actor, [entry], audience=audience(lead))
     return answer({"noteId": (entry.payload or {})["noteId"]})
@@ -83,7 +83,7 @@ async def update_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[by
     body = await body_of(request, EditNoteRequest)
     actions.content_of(body.content)
     note = (await _named_note(request, tx)).note
-    lead = await seen_lead(tx, actor, note.lead_id)
+    lead = await seen_lead(tx, actor, note.lead_id, is_held=True)
     await _unless_changed(request, tx, note)
     if entry := await actions.edit_note(tx, actor, note, body):
         await record(tx, actor, [entry], audience=audience(lead))
@@ -94,7 +94,7 @@ async def update_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[by
 async def delete_note(request: AnyRequest, tx: Tx, actor: Caller) -> Response[bytes]:
     """Delete a note. contract: DELETE /v1.0/notes/{noteId}"""
     note = (await _named_note(request, tx)).note
-    lead = await seen_lead(tx, actor, note.lead_id, is_managing=True)
+    lead = await seen_lead(tx, actor, note.lead_id, is_managing=True, is_held=True)
     await _unless_changed(request, tx, note)
     entry = await actions.delete_note(tx, actor, note)
     await record(tx, actor, [entry], audience=audience(lead))

@@ -94,3 +94,19 @@ async def put_notes(tx: Transaction, notes: Sequence[Note]) -> None:
         tx.team_id,
         *([getattr(note, name) for note in notes] for name in (*names, "created_at", "updated_at")),
     )
+
+
+async def repoint_notes(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
+    """Give a lead's notes, all or these, to another lead; return the ids of those that moved."""
+    rows = await tx.fetch(
+        """UPDATE note SET lead_id = $3
+            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4)) AND id IN (
+                  SELECT id FROM note WHERE team_id = $1 AND lead_id = $2 AND deleted_at IS NULL
+                  UNION ALL SELECT id FROM note WHERE team_id = $1 AND lead_id = $2 AND deleted_at IS NOT NULL)
+            RETURNING id""",
+        tx.team_id,
+        from_id,
+        to_id,
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]

@@ -141,3 +141,13 @@ async def _search(tx: Transaction, lines: TakenTurns | SeenTurns, question: Ques
 async def _counted(tx: Transaction, search: Search) -> Search:
     search.book = await queries.counted(tx, search.book, search.day, search.midnight)
     return search
+
+
+async def repoint_offers(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's past offers belong to another lead: all, or these. Returns the ids of those that moved.
+
+    An open one stays: nobody can claim a lead that was merged away, and when its time comes it ends.
+
+    Writes: routing_offer.
+    """
+    return await store.repoint_offers(tx, from_id, to_id, ids)

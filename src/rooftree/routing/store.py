@@ -277,3 +277,17 @@ async def set_availability(
         open_cap,
     )
     await tx.execute("DELETE FROM routing_load WHERE team_id = $1 AND member_id = $2", tx.team_id, member_id)
+
+
+async def repoint_offers(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
+    """Give a lead's past offers, all or these, to another lead; return the ids of those that moved."""
+    rows = await tx.fetch(
+        """UPDATE routing_offer SET lead_id = $3
+            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4)) AND status <> 'open'
+            RETURNING id""",
+        tx.team_id,
+        from_id,
+        to_id,
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]

@@ -13,7 +13,8 @@ from rooftree.platform.database import Transaction
 from rooftree.platform.outbox import Announcement
 from rooftree.timeline import store
 from rooftree.timeline.kinds import KINDS, Told
-from rooftree.timeline.model import SiteActivity, Talk, TimelineEntry
+from rooftree.timeline.model import MergedSummary, SiteActivity, Summary, Talk, TimelineEntry
+from rooftree.timeline.summaries import combined, parted
 
 
 class Audience(Struct, frozen=True):
@@ -95,13 +96,16 @@ def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetim
     verbs: dict[tuple[object, ...], str] = {}
     for entry in entries:
         for told in KINDS[entry.kind].told:
-            payload = {"leadId": entry.lead_id, **{key: (entry.payload or {})[key] for key in _keys(entry, told.keys)}}
-            announced = (told.list_id, *payload.values())
-            if announced not in verbs or _FIRST_TOLD.index(told.verb) < _FIRST_TOLD.index(verbs[announced]):
+            named = {"leadId": entry.lead_id, **_payload(entry, told.keys)}
+            announced = (told.list_id, *named.values())
+            is_first = announced not in verbs
+            if is_first or _FIRST_TOLD.index(told.verb) < _FIRST_TOLD.index(verbs[announced]):
                 verbs[announced] = told.verb
                 found[announced] = Announcement(
-                    told.list_id, f"{told.verb}{told.thing}", entry.lead_id, payload, audience, moment
+                    told.list_id, f"{told.verb}{told.thing}", entry.lead_id, named, audience, moment
                 )
+            if told.verb == verbs[announced]:
+                found[announced].payload.update(_payload(entry, told.beside))
     return list(found.values())
 
 
@@ -109,10 +113,11 @@ def _announcements(entries: Sequence[Entry], audience: Audience, moment: datetim
 _FIRST_TOLD: Final = ("deleted", "created", "finished", "updated")
 
 
-def _keys(entry: Entry, keys: tuple[str, ...]) -> tuple[str, ...]:
-    if missing := [key for key in keys if key not in (entry.payload or {})]:
+def _payload(entry: Entry, keys: tuple[str, ...]) -> dict[str, Any]:
+    payload = entry.payload or {}
+    if missing := [key for key in keys if key not in payload]:
         raise ValueError(f"an entry of kind {entry.kind} is announced and needs {', '.join(missing)} in its payload")
-    return keys
+    return {key: payload[key] for key in keys}
 
 
 async def set_status(tx: Transaction, entry_id: int, status: str, *, error: str | None = None) -> TimelineEntry | None:
@@ -141,6 +146,30 @@ async def strike(tx: Transaction, actor: Actor, entry_id: int) -> bool:
     of its own. Writes: timeline_entry, timeline_summary.
     """
     return await store.strike(tx, actor.member_id, entry_id)
+
+
+async def repoint_entries(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None) -> list[int]:
+    """Let a lead's history belong to another: all of it, or these entries. Returns the ids of those that moved.
+
+    That it was merged away stays with the lead itself. The summaries are a matter of their own. Writes: timeline_entry.
+    """
+    return await store.repoint_entries(tx, from_id, to_id, ids)
+
+
+async def merge_summaries(tx: Transaction, from_id: int, to_id: int, known: Summary | None = None) -> MergedSummary:
+    """Add what the logbook counted of a lead to another's; the first lead's own stays as it is.
+
+    `known`: what was added before; only what came since is. Returns what the other's was before, and what has been
+    added by now. Writes: timeline_summary.
+    """
+    before, added = await store.summary_of(tx, to_id), await store.summary_of(tx, from_id)
+    await store.put_summary(tx, to_id, combined(before, added, known or Summary()))
+    return MergedSummary(before, added)
+
+
+async def part_summaries(tx: Transaction, to_id: int, merged: MergedSummary) -> None:
+    """Take out of a lead's summary what a merge added; what was counted since stays. Writes: timeline_summary."""
+    await store.put_summary(tx, to_id, parted(await store.summary_of(tx, to_id), merged))
 
 
 async def load(tx: Transaction, history: Sequence[tuple[int, Entry]]) -> None:

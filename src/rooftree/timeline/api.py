@@ -63,7 +63,7 @@ async def add_activity(request: AnyRequest, tx: Tx, actor: Caller) -> Response[b
     if kind := site_kind(word):
         body = await body_of(request, LeadActivity)
         entry = site_entry(lead_id or 0, kind, body)
-        lead = await seen_lead(tx, actor, lead_id, is_managing=True)
+        lead = await seen_lead(tx, actor, lead_id, is_managing=True, is_held=True)
         await record(tx, actor, [entry], audience=audience(lead))
         return answer({"leadId": lead.id})
     channel = CHANNELS.get(word.strip().lower())

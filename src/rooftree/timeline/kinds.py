@@ -15,6 +15,7 @@ class Told(Struct, frozen=True):
     verb: str  #: created, updated, finished, deleted
     thing: str  #: singular noun: the array is verb + Thing
     keys: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()  #: keys of ours that it carries too; they do not make it another thing
 
 
 class Kind(Struct, frozen=True):
@@ -41,6 +42,10 @@ LEAD_CREATED: Final = "lead_created"
 LEAD_UPDATED: Final = "lead_updated"
 LEAD_TRASHED: Final = "lead_trashed"
 LEAD_RESTORED: Final = "lead_restored"
+LEAD_MERGED: Final = "lead_merged"
+LEAD_MERGED_AWAY: Final = "lead_merged_away"
+LEAD_UNMERGED: Final = "lead_unmerged"
+LEAD_CAME_BACK: Final = "lead_came_back"
 LEAD_ASSIGNED: Final = "lead_assigned"
 LEAD_ROUTED: Final = "lead_routed"
 STAGE_CHANGED: Final = "stage_changed"
@@ -112,6 +117,34 @@ KINDS: Final[dict[str, Kind]] = {
         Kind(LEAD_UPDATED, "Fields of the lead were changed", 901, "LeadUpdated", (_LEAD_UPDATED,)),
         Kind(LEAD_TRASHED, "The lead was moved to the trash", 902, "LeadTrashed", (Told(2, "deleted", "Lead"),)),
         Kind(LEAD_RESTORED, "The lead came back from the trash", 901, "LeadUpdated", (_LEAD_UPDATED,)),
+        Kind(
+            LEAD_MERGED,
+            "Another lead was merged into this one",
+            901,
+            "LeadUpdated",
+            (Told(2, "updated", "Lead", beside=("mergedLeadId",)),),
+        ),
+        Kind(
+            LEAD_MERGED_AWAY,
+            "The lead was merged into another",
+            902,
+            "LeadTrashed",
+            (Told(2, "deleted", "Lead", beside=("mergedIntoLeadId",)),),
+        ),
+        Kind(
+            LEAD_UNMERGED,
+            "A lead that had been merged into this one was taken out again",
+            901,
+            "LeadUpdated",
+            (Told(2, "updated", "Lead", beside=("unmergedLeadId",)),),
+        ),
+        Kind(
+            LEAD_CAME_BACK,
+            "The lead was taken out of the one that it had been merged into",
+            901,
+            "LeadUpdated",
+            (Told(2, "updated", "Lead", beside=("unmergedFromLeadId",)),),
+        ),
         Kind(LEAD_ASSIGNED, "A role on the lead was given to somebody", 903, "LeadAssigned", (_LEAD_UPDATED,)),
         Kind(LEAD_ROUTED, "The routing chose the lead's agent", 904, "LeadRouted"),
         Kind(

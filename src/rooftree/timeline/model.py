@@ -48,6 +48,31 @@ class Talk(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
 _TALK = msgspec.json.Decoder(Talk)
 
 
+class Summary(Struct, frozen=True, omit_defaults=True):
+    """What the logbook counted of a lead: what lists are sorted by."""
+
+    last_contact_at: datetime | None = None
+    last_call_at: datetime | None = None
+    last_email_at: datetime | None = None
+    last_text_at: datetime | None = None
+    last_activity_at: datetime | None = None
+    last_visit_at: datetime | None = None
+    last_touch_at: datetime | None = None
+    communication_count: int | None = None
+    activity_count: int | None = None
+    search_count: int | None = None
+    view_count: int | None = None
+    favorite_count: int | None = None
+    score: int | None = None
+
+
+class MergedSummary(Struct, frozen=True):
+    """What two summaries were when one was added to the other."""
+
+    before: Summary
+    added: Summary
+
+
 class SiteActivity(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a lead did on the website, as it was sent: the `details` of its entry. contract: seed 002"""
 

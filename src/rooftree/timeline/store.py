@@ -9,14 +9,13 @@ import msgspec
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Arguments, Transaction, columns
 from rooftree.platform.outbox import Announcement, insert_announcements
-from rooftree.timeline.kinds import KINDS, Kind, moments_of
-from rooftree.timeline.model import TimelineEntry
+from rooftree.timeline.kinds import KINDS, LEAD_CAME_BACK, LEAD_MERGED_AWAY, Kind, moments_of
+from rooftree.timeline.model import Summary, TimelineEntry
+from rooftree.timeline.summaries import HIGHEST_SCORE
 
 if TYPE_CHECKING:
     from rooftree.timeline.actions import Entry
 
-#: A lead's score ends here.
-HIGHEST_SCORE: Final = 100
 _MOMENT_OF: Final = {"call": "last_call_at", "text": "last_text_at", "email": "last_email_at"}
 
 
@@ -197,6 +196,48 @@ async def strike(tx: Transaction, member_id: int, entry_id: int) -> bool:
         row["channel"],
     )
     return True
+
+
+async def repoint_entries(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
+    """Give a lead's entries, all or these, to another lead; return the ids of those that moved."""
+    rows = await tx.fetch(
+        """UPDATE timeline_entry SET lead_id = $3
+            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4)) AND kind <> ALL ($5)
+            RETURNING id""",
+        tx.team_id,
+        from_id,
+        to_id,
+        None if ids is None else list(ids),
+        [LEAD_MERGED_AWAY, LEAD_CAME_BACK],
+    )
+    return [row["id"] for row in rows]
+
+
+async def summary_of(tx: Transaction, lead_id: int) -> Summary:
+    """Return what was counted of a lead, locked until the transaction ends."""
+    row = await tx.fetchrow(
+        f"SELECT {columns(Summary)} FROM timeline_summary WHERE team_id = $1 AND lead_id = $2 FOR UPDATE",
+        tx.team_id,
+        lead_id,
+    )
+    return Summary(*row) if row else Summary()
+
+
+async def put_summary(tx: Transaction, lead_id: int, summary: Summary) -> None:
+    """Store what was counted of a lead; of nothing, no row is left."""
+    if summary == Summary():
+        await tx.execute("DELETE FROM timeline_summary WHERE team_id = $1 AND lead_id = $2", tx.team_id, lead_id)
+        return
+    names = Summary.__struct_fields__
+    places = ", ".join(f"${place}" for place in range(3, len(names) + 3))
+    updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+    await tx.execute(
+        f"""INSERT INTO timeline_summary (team_id, lead_id, {", ".join(names)}) VALUES ($1, $2, {places})
+            ON CONFLICT (team_id, lead_id) DO UPDATE SET {updates}""",
+        tx.team_id,
+        lead_id,
+        *(getattr(summary, name) for name in names),
+    )
 
 
 async def copy_entries(tx: Transaction, entries: "Sequence[tuple[int, Entry]]") -> None:

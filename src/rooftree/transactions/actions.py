@@ -92,3 +92,13 @@ def _commissions(blocks: Commissions | None) -> bytes | None:
         if problem:
             raise InvalidParameter(f"commissions.{name}{problem if problem[0] == '[' else ': ' + problem}")
     return msgspec.json.encode(blocks)
+
+
+async def repoint_transactions(
+    tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None = None
+) -> list[int]:
+    """Let a lead's transactions belong to another lead: all, or these. Returns the ids of those that moved.
+
+    Writes: lead_transaction.
+    """
+    return await store.repoint_transactions(tx, from_id, to_id, ids)

@@ -45,3 +45,22 @@ async def put_transactions(tx: Transaction, rows: Sequence[LeadTransaction]) -> 
             ON CONFLICT (team_id, id) DO UPDATE SET {replaced}""",
         [structs.astuple(row) for row in rows],
     )
+
+
+async def repoint_transactions(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
+    """Give a lead's transactions, all or these, to another lead; return the ids of those that moved."""
+    rows = await tx.fetch(
+        """UPDATE lead_transaction SET lead_id = $3
+            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4)) AND id IN (
+                  SELECT id FROM lead_transaction
+                   WHERE team_id = $1 AND lead_id = $2 AND deleted_at IS NULL
+                   UNION ALL
+                  SELECT id FROM lead_transaction
+                   WHERE team_id = $1 AND lead_id = $2 AND deleted_at IS NOT NULL)
+            RETURNING id""",
+        tx.team_id,
+        from_id,
+        to_id,
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]
