@@ -128,6 +128,30 @@ async def offered_lead(at: At) -> Id:
     return at.things.offered if at.is_foreign else await at.company.on_offer(at.holder, at.things.word)
 
 
+async def leads_to_merge(at: At) -> Id:
+    lead_id = await fresh_lead(at)
+    at.company.partners[int(str(lead_id))] = at.things.second if at.is_foreign else int(str(await fresh_lead(at)))
+    return lead_id
+
+
+async def fresh_pair(at: At) -> Id:
+    if at.is_foreign:
+        return at.things.pair
+    one, other = [int(str(await fresh_lead(at))) for _ in range(2)]
+    return await at.company.pair(at.holder, one, other)
+
+
+async def dismissed_pair(at: At) -> Id:
+    pair = await fresh_pair(at)
+    if not at.is_foreign:
+        await at.ok("POST", f"/rooftree/v1/duplicates/{pair}/dismiss")
+    return pair
+
+
+async def fresh_merge(at: At) -> Id:
+    return at.things.merge if at.is_foreign else await at.company.merge(at.holder, at.things.word)
+
+
 async def fresh_note(at: At) -> Id:
     if at.is_foreign:
         return at.things.note
@@ -477,6 +501,34 @@ LEADS: Final = [
         proof="FROM routing_offer WHERE lead_id = {id} AND claimed_by = {caller}",
     ),
     Probe("GET /rooftree/v1/leads/{leadId}/routing", lead),
+    Probe("GET /rooftree/v1/duplicates", held("pair"), url="/rooftree/v1/duplicates?limit=200", listed=True),
+    Probe(
+        "POST /rooftree/v1/duplicates/{duplicateId}/dismiss",
+        fresh_pair,
+        proof="FROM duplicate_pair WHERE id = {id} AND state = 'dismissed'",
+    ),
+    Probe(
+        "POST /rooftree/v1/duplicates/{duplicateId}/reopen",
+        dismissed_pair,
+        proof="FROM duplicate_pair WHERE id = {id} AND state = 'open' AND team_id <> {foreign}",
+    ),
+    Probe(
+        "POST /rooftree/v1/leads/{leadId}/merge/preview",
+        lead,
+        body=lambda at, thing: {"otherLeadId": at.things.second},
+    ),
+    Probe(
+        "POST /rooftree/v1/leads/{leadId}/merge",
+        leads_to_merge,
+        body=lambda at, thing: {"otherLeadId": at.company.partners[thing]},
+        proof="FROM lead WHERE merged_into = {id}",
+    ),
+    Probe("GET /rooftree/v1/merges", held("merge"), url="/rooftree/v1/merges?limit=200", listed=True),
+    Probe(
+        "POST /rooftree/v1/merges/{mergeId}/undo",
+        fresh_merge,
+        proof="FROM lead_merge WHERE id = {id} AND undone_at IS NOT NULL",
+    ),
 ]
 
 ROUTING: Final = [

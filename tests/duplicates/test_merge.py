@@ -59,7 +59,6 @@ async def test_preview_says_what_the_merge_does(client: Client, make: Make) -> N
     lead = await client.lead(newer)
     for field in fields.values():
         shown = field["result"]
-        assert (shown if isinstance(shown, dict) and field["field"] != "leadInquiry" else shown) is not None or True
         for key, value in shown.items() if _is_several(field["field"]) else [(field["field"], shown)]:
             assert lead[key] == value, f"{field['field']}: the preview and the merge agree"
     assert lead["emails"] == ["jon@Y.example", "jon@x.example"]
@@ -117,8 +116,9 @@ async def test_both_must_be_theirs_to_change(client: Client, make: Make, people:
 
 async def test_both_leads_logbooks_and_the_world_hear_of_both_ids(client: Client, make: Make, people: People) -> None:
     stays, goes = await make.lead(firstName="A", stage="New Lead"), await make.lead(firstName="B", stage="Active")
-    cursor = (await client.ok("GET", "/rooftree/v1/events"))["cursor"]
-    done = await client.ok("POST", merge_url(stays), {"otherLeadId": goes, "choices": {"stage": "other", "tags": "both"}})
+    done = await client.ok(
+        "POST", merge_url(stays), {"otherLeadId": goes, "choices": {"stage": "other", "tags": "both"}}
+    )
     entry = (await client.ok("GET", f"/rooftree/v1/leads/{stays}/timeline"))["entries"]
     (merged,) = [one for one in entry if one["kind"] == "lead_merged"]
     assert merged["memberId"] == people.adam.id
@@ -140,7 +140,6 @@ async def test_both_leads_logbooks_and_the_world_hear_of_both_ids(client: Client
     assert told[0][0] + told[1][0] + told[2][0] == 2 + 12 + 2, "each thing once, and the stage"
     assert (2, "updatedLead", {"leadId": stays, "unmergedLeadId": goes}) in told[3:]
     assert (2, "updatedLead", {"leadId": goes, "unmergedFromLeadId": stays}) in told[3:]
-    assert cursor
 
 
 async def test_history_moves_whatever_it_is(client: Client, make: Make, people: People) -> None:
@@ -160,7 +159,9 @@ async def test_history_moves_whatever_it_is(client: Client, make: Make, people: 
     assert (await client.ok("GET", f"/v1.0/notes/{note}"))["note"]["leadId"] == stays
     assert (await client.lead(stays))["score"] == 3
     for table in ("note", "message", "timeline_entry"):
-        left = await make.rows(f"SELECT count(*) FROM {table} WHERE team_id = $1 AND lead_id = $2", people.adam.team_id, goes)
+        left = await make.rows(
+            f"SELECT count(*) FROM {table} WHERE team_id = $1 AND lead_id = $2", people.adam.team_id, goes
+        )
         assert left[0][0] == (1 if table == "timeline_entry" else 0), "all but that it was merged away"
 
 
@@ -193,7 +194,11 @@ async def test_undo_keeps_what_somebody_changed_since(client: Client, make: Make
     assert (lead["lastName"], lead["emails"]) == ("Li", ["c@x.example"])
     assert [tag["tagName"] for tag in lead["tags"]] == ["t1"]
     back = await client.lead(goes)
-    assert (back["lastName"], back["emails"], [tag["tagName"] for tag in back["tags"]]) == ("Lee", ["b@x.example"], ["t2"])
+    assert (back["lastName"], back["emails"], [tag["tagName"] for tag in back["tags"]]) == (
+        "Lee",
+        ["b@x.example"],
+        ["t2"],
+    )
     assert (await client.ok("GET", f"/v1.0/notes/{later}"))["note"]["leadId"] == stays
     (told,) = (await client.ok("GET", f"/rooftree/v1/merges?leadId={stays}"))["merges"]
     assert (told["undoUntil"], told["undoneAt"] is not None) == (None, True)
@@ -216,7 +221,7 @@ async def test_versions_and_keys(client: Client, make: Make, people: People) -> 
     await client.ok("PUT", f"/v1.0/leads/{stays}", {"firstName": "Z"})
     assert (await client.send("POST", url, body, headers={**mine, "If-Match": tag})).status_code == 412
     tag = (await client.send("GET", f"/v1.0/leads/{stays}")).headers["etag"]
-    headers = {**mine, "If-Match": tag, "Idempotency-Key": "merge once"}
+    headers = {**mine, "If-Match": tag, "Idempotency-Key": "merge-once"}
     first = await client.send("POST", url, body, headers=headers)
     again = await client.send("POST", url, body, headers=headers)
     assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())

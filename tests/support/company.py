@@ -4,7 +4,7 @@ import asyncio
 from itertools import count
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rooftree.auth.actions import create_key
 from rooftree.cli.founding import found
@@ -38,6 +38,9 @@ class Belongings(Struct):
     offered: int  #: another lead, which is on offer to its holder
     webhook: int
     delivery: int
+    second: int  #: another lead, the same person
+    pair: int  #: both on the review list
+    merge: int  #: of two more
 
 
 class Company(Struct):
@@ -62,6 +65,7 @@ class Company(Struct):
     fields: list[str]
     stages: list[int]
     numbers: "count[int]"
+    partners: dict[int, int] = field(default_factory=dict[int, int])  #: of leads to be merged: the other one
 
     def keeper(self, holder: Person) -> Person:
         """Whoever makes somebody's things: the owner of their company."""
@@ -103,6 +107,23 @@ class Company(Struct):
                 [holder.id],
             )
         return lead_id
+
+    async def pair(self, holder: Person, lead_id: int, other_id: int) -> int:
+        """Put two leads on the review list."""
+        async with self.owner_db.unscoped() as tx:
+            return await tx.fetchval(
+                """INSERT INTO duplicate_pair (team_id, lead_id, other_id, score, reasons)
+                   VALUES ($1, $2, $3, 90, '[]') RETURNING id""",
+                holder.team_id,
+                lead_id,
+                other_id,
+            )
+
+    async def merge(self, holder: Person, word: str) -> int:
+        """Merge two leads of somebody's."""
+        stays, goes = [await self.lead(holder, word) for _ in range(2)]
+        url = f"/rooftree/v1/leads/{stays}/merge"
+        return (await self.ok(self.keeper(holder), "POST", url, {"otherLeadId": goes}))["mergeId"]
 
     async def member(self, office_id: int | None = None) -> Person:
         """Add an agent, who has no key."""
@@ -249,6 +270,7 @@ async def _belongings(company: Company, holder: Person) -> Belongings:
     seen = (await company.ok(writer, "GET", f"/v2.0/leads/{lead}/activities?limit=100"))["activities"]
     webhook = await company.webhook(holder, word)
     tried = await company.ok(holder, "POST", f"/rooftree/v1/webhooks/{webhook}/test")
+    second = await company.lead(holder, word)
     by_channel = {activity["type"]: activity["id"] for activity in seen}
     return Belongings(
         word=word,
@@ -262,4 +284,7 @@ async def _belongings(company: Company, holder: Person) -> Belongings:
         offered=await company.on_offer(holder, word),
         webhook=webhook,
         delivery=tried["deliveryId"],
+        second=second,
+        pair=await company.pair(holder, lead, second),
+        merge=await company.merge(holder, word),
     )

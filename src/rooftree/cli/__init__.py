@@ -9,6 +9,7 @@ from rooftree.cli import (
     citus,
     database,
     doctor,
+    duplicates,
     held_jobs,
     imports,
     keys,
@@ -43,6 +44,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(apps.app, name="apps")
 app.add_typer(leads.app, name="leads")
+app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(imports.app, name="import")
 app.add_typer(archive.app, name="export")
 imports.app.command("lofty")(lofty.import_lofty)

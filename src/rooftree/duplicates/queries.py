@@ -45,6 +45,11 @@ async def review_list(
     return await _pairs(tx, seen, args, " AND ".join(found), limit)
 
 
+async def count_open(tx: Transaction) -> int:
+    """Return how many pairs of the team are open, for its operator."""
+    return await tx.fetchval("SELECT count(*) FROM duplicate_pair WHERE team_id = $1 AND state = 'open'", tx.team_id)
+
+
 async def find_pair(
     tx: Transaction, actor: Actor, pair_id: int | None, *, is_managing: bool = False
 ) -> ReviewedPair | None:
