@@ -23,7 +23,7 @@ david dave davy
 deborah deb debbie debra
 donald don donnie
 dorothy dot dottie
-edward ed eddie ted teddy ned
+edward ed eddie ted teddy
 elizabeth liz lizzie beth betty eliza lisa
 francis frank frankie
 frederick fred freddie
@@ -39,7 +39,7 @@ joshua josh
 kenneth ken kenny
 lawrence larry
 leonard leo lenny
-margaret maggie meg peggy marge
+margaret maggie meg peggy
 matthew matt
 michael mike mickey mick
 nicholas nick nicky
