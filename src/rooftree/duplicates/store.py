@@ -153,7 +153,7 @@ async def forget_old_merges(tx: Transaction, days: int, limit: int) -> int:
     rows = await tx.fetch(
         """WITH old AS (SELECT team_id, id FROM lead_merge
                          WHERE changes IS NOT NULL AND merged_at < now() - make_interval(days => $1)
-                         ORDER BY merged_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+                         ORDER BY merged_at LIMIT $2),
                 moves AS (DELETE FROM lead_merge_move m USING old WHERE m.team_id = old.team_id AND m.merge_id = old.id)
            UPDATE lead_merge m SET changes = NULL, summary = NULL FROM old
             WHERE m.team_id = old.team_id AND m.id = old.id RETURNING m.id""",
