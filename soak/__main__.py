@@ -43,6 +43,8 @@ console = Console(highlight=False, soft_wrap=True)
 #: Subscriptions: list, and entries in one body.
 _SUBSCRIPTIONS: Final = ((2, 1), (2, 50), (3, 20), (5, 1), (7, 1), (9, 5), (12, 20))
 _AGENTS: Final = ("adam", "ana", "otto")
+#: Of an API process: few, so that each has planned and kept every statement before the warm-up ends.
+_CONNECTIONS: Final = "4"
 _LOOK_SECONDS: Final = 5.0
 _SETTLED_SECONDS: Final = 120
 #: A log line that says so; levels below a warning are not written.
@@ -75,7 +77,8 @@ async def soak(given: argparse.Namespace) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="rts") as name:
         folder = Path(name).resolve()
         folder.chmod(0o755)  # PostgreSQL's own account must get in when we are root
-        installation, receiver = Installation(folder), Receiver(random.Random(given.seed))
+        installation = Installation(folder, ROOFTREE_DATABASE_CONNECTIONS=_CONNECTIONS)
+        receiver = Receiver(random.Random(given.seed))
         try:
             return await _run(installation, receiver, given)
         finally:

@@ -15,9 +15,12 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+
+from rooftree.cli import serving
+from rooftree.platform.http.logging import RequestIds
 
 PATIENCE_SECONDS = 60
 
@@ -208,3 +211,8 @@ def test_help_and_facts_need_no_database(args: list[str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_an_idle_connection_is_closed_by_clients_and_balancers_first() -> None:
+    """Whoever closes second may have sent a request already, which then has no answer."""
+    assert serving.server_of(cast(RequestIds, None)).config.timeout_keep_alive > 60

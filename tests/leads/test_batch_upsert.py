@@ -227,6 +227,18 @@ async def test_batches_of_a_team_run_one_at_a_time(client: Client, make: Make) -
     )
 
 
+async def test_turns_are_exact_beside_single_creates(client: Client, people: People, make: Make) -> None:
+    olive = client.as_(people.olive)
+    rows = [{"firstName": f"L{place}"} for place in range(130)]
+    whole, *_ = await asyncio.gather(sent(olive, *rows), *(make.lead(by=people.olive) for _ in range(20)))
+    assert whole["created"] == 130
+    totals = [
+        (await olive.ok("GET", f"/v1.0/leads?limit=1&assignedUserId={one.id}"))["_metadata"]["total"]
+        for one in (people.adam, people.ana, people.otto)
+    ]
+    assert totals == [50] * 3
+
+
 async def test_limits_of_members_count_within_a_batch(client: Client, people: People) -> None:
     olive = client.as_(people.olive)
     for person in (people.adam, people.ana, people.otto):

@@ -26,6 +26,9 @@ _log: Final = structlog.get_logger("rooftree.serve")
 #: How long running requests may take to end once the server was asked to stop.
 GRACE_SECONDS: Final = 30
 _FLUSH_SECONDS: Final = 60
+#: Longer than clients (httpx: 5 s) and balancers (60 s) keep an idle connection: whoever closes first must be they, or
+#: they send a request into a connection that is being closed, and it has no answer.
+KEEP_ALIVE_SECONDS: Final = 75
 
 
 class _Server(uvicorn.Server):
@@ -83,6 +86,7 @@ def server_of(app: RequestIds) -> uvicorn.Server:
             server_header=False,
             http=BoundedHead,
             timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="on",
         )
     )
