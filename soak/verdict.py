@@ -69,7 +69,8 @@ def count_events(
     """
     found = Events(acknowledged=told.total(), said=[])
     shown = Counter((one["event"], one["entry"].get("leadId", 0)) for one in feed)
-    for one in told.keys() | {one for one in shown if one[0] in {name for name, _ in told}}:
+    names = {name for name, _ in told}
+    for one in told.keys() | {one for one in shown if one[0] in names}:
         found.announced += min(told[one], shown[one])
         found.lost += max(0, told[one] - shown[one])
         found.invented += max(0, shown[one] - told[one])

@@ -86,7 +86,7 @@ def server_of(app: RequestIds) -> uvicorn.Server:
             server_header=False,
             http=BoundedHead,
             timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="on",
         )
     )
