@@ -2,37 +2,15 @@
 
 import asyncio
 import random
-from typing import Any
 
 import pytest
 from tests.support.client import Client
 from tests.support.make import Make
 from tests.support.people import People
+from tests.support.tally import counted, tallied
 
 from rooftree.leads import store
 from rooftree.platform.database import Database
-
-
-async def _counted(make: Make, team_id: int) -> dict[tuple[Any, ...], int]:
-    places = ", ".join(str(place + 1) for place in range(len(store.CELL) + 1))
-    rows = await make.rows(
-        f"""SELECT t.tag, {", ".join(f"l.{name}" for name in store.CELL)}, count(*)
-              FROM lead l, LATERAL (
-                   SELECT '' AS tag UNION ALL SELECT e ->> 'tagName' FROM jsonb_array_elements(l.tags) e) t
-             WHERE l.team_id = $1 AND l.trashed_at IS NULL GROUP BY {places}""",
-        team_id,
-    )
-    return {tuple(row)[:-1]: row[-1] for row in rows}
-
-
-async def _tallied(make: Make, team_id: int) -> dict[tuple[Any, ...], int]:
-    names = ", ".join(("tag", *store.CELL))
-    rows = await make.rows(
-        f"""SELECT {names}, sum(amount)::bigint FROM lead_tally
-             WHERE team_id = $1 GROUP BY {names} HAVING sum(amount) <> 0""",
-        team_id,
-    )
-    return {tuple(row)[:-1]: row[-1] for row in rows}
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -64,8 +42,8 @@ async def test_the_tally_agrees_with_the_leads(
     for _ in range(6):
         made += await asyncio.gather(*(make.lead(by=people.olive, tags=["a"]) for _ in range(4)))
         await asyncio.gather(*(change() for _ in range(10)), compact(), compact())
-        assert await _tallied(make, team_id) == await _counted(make, team_id)
+        assert await tallied(make, team_id) == await counted(make, team_id)
     await compact()
-    assert await _tallied(make, team_id) == await _counted(make, team_id)
+    assert await tallied(make, team_id) == await counted(make, team_id)
     cells = await make.rows("SELECT count(*) FROM lead_tally WHERE team_id = $1", team_id)
-    assert cells[0][0] == len(await _counted(make, team_id))
+    assert cells[0][0] == len(await counted(make, team_id))

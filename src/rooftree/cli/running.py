@@ -14,6 +14,8 @@ from rich.markup import escape
 from rooftree.archive.errors import ArchiveError
 from rooftree.auth.applications import ApplicationError
 from rooftree.auth.signing_in import PasswordError
+from rooftree.imports.actions import ImportRefused
+from rooftree.imports.files import FileError
 from rooftree.lofty.source import SourceError
 from rooftree.platform import embedded_postgres
 from rooftree.platform.backups import BackupError
@@ -45,6 +47,8 @@ _SAID: Final = (
     PasswordError,
     ArchiveError,
     SourceError,
+    FileError,
+    ImportRefused,
     Refused,
 )
 

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from rooftree.leads import drafts, edits, fields, handover, queries, rules, store
 from rooftree.leads.errors import AttributeNameEmpty, AttributeTypeEmpty, LeadMergedAway
+from rooftree.leads.handles import contact_points
 from rooftree.leads.messages import email_by_itself
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.store import Words
@@ -130,7 +131,7 @@ async def _look_up(
         fields=[field.attribute_name.strip() for field in drafts.attributes(request) if field.attribute_name],
         member_ids=people,
         office_ids=[owner_id] if scope == "OFFICE" else [],
-        contacts=store.contact_points(row.get("emails", ()), row.get("phones", ()), region),
+        contacts=contact_points(row.get("emails", ()), row.get("phones", ()), region),
         id_count=3,  # the lead, its inquiry, its property
     )
     edits.check_people(words, people, ownership)
@@ -228,6 +229,11 @@ async def _store_changes(
     entries = edits.change_entries(old, new, changes, stages)
     await record(tx, actor, entries, audience=audience(new, formerly=formerly))
     return new
+
+
+async def restore_columns(tx: Transaction, actor: Actor, old: Lead, row: dict[str, Any], *, region: str) -> Lead:
+    """Give a locked lead values that it had before. Writes: as edit_lead."""
+    return await _store_changes(tx, actor, old, row, clock.now(), region)
 
 
 async def set_inquiry(tx: Transaction, actor: Actor, lead_id: int | None, request: LeadInquiry, *, region: str) -> Lead:

@@ -18,6 +18,7 @@ from rooftree.leads import drafts, edits, fields, handover, queries, rules, stor
 from rooftree.leads.actions import FIRST_STAGES, audience, create_lead
 from rooftree.leads.drafts import Draft
 from rooftree.leads.errors import BatchStillRunning, LeadExists, LeadNotExist
+from rooftree.leads.handles import contact_points
 from rooftree.leads.model import Lead
 from rooftree.leads.store import Change, Vocabulary, Words
 from rooftree.leads.wire import BatchLead, BatchResult, EditLeadRequest
@@ -211,7 +212,7 @@ class _Batch:
             raise _told_of_row(number, line, error) from None
         draft = drafts.draft_of(request, self._actor.team_id, self._actor.member_id)
         columns, is_new = draft.columns, self._plan.on_conflict == "create"
-        contacts = store.contact_points(columns.get("emails", ()), columns.get("phones", ()), self._region)
+        contacts = contact_points(columns.get("emails", ()), columns.get("phones", ()), self._region)
         matched = () if is_new else MATCH_ON[self._plan.match_on]
         return _Row(
             number=number,
@@ -302,7 +303,7 @@ class _Batch:
         columns |= drafts.documents(request, columns, words.fields, [old.id, *words.ids[1:]], now, old)
         tags = edits.tags_after(old, request)
         part.edits.append(_Edit(row, words, old, request, tags, columns, now))
-        part.touched.update((old.id, *row.contacts, *store.contact_points(old.emails, old.phones, self._region)))
+        part.touched.update((old.id, *row.contacts, *contact_points(old.emails, old.phones, self._region)))
 
     def _arrive(self, part: _Part, row: _Row, words: Words) -> None:
         actor, now = self._actor, clock.now()

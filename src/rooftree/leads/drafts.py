@@ -3,7 +3,7 @@
 Touches no database: what needs one (the team's words, fresh ids) is given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,10 +60,12 @@ def new_lead(
     team_id: int,
     member_id: int,
     now: datetime,
+    created_at: datetime | None = None,
 ) -> Lead:
     """Return the row of a draft.
 
     `words`: the columns made of the team's words. `ids`: of the lead, and fresh ones for an inquiry and a property.
+    `created_at`: when it came, if that was elsewhere and long ago.
     Raises: PropertyAddressEmpty (200057), InvalidParameter (20012), ParameterTooLong (20043).
     """
     row: dict[str, Any] = UNSET_COLUMNS | draft.columns | words
@@ -77,10 +79,26 @@ def new_lead(
         "ownership_scope": draft.ownership[0],
         "ownership_id": draft.ownership[1],
         "created_by": member_id,
-        "created_at": now,
+        "created_at": created_at or now,
         "updated_at": now,
     }
     return Lead(**row)
+
+
+def check_people(
+    ownership: tuple[str, int] | None,
+    assigned_ids: Sequence[int | None],
+    member_ids: Container[int],
+    office_ids: Container[int],
+) -> None:
+    """Refuse people and offices that the team does not have. Raises: InvalidParameter (20012)."""
+    scope, owner_id = ownership or ("", 0)
+    if scope == "PERSONAL" and owner_id not in member_ids:
+        raise InvalidParameter("ownershipId: is not an active member of the team.")
+    if any(assigned_id is not None and assigned_id not in member_ids for assigned_id in assigned_ids):
+        raise InvalidParameter("assignedUserId: is not an active member of the team.")
+    if scope == "OFFICE" and owner_id not in office_ids:
+        raise InvalidParameter("ownershipId: is not an office of the team.")
 
 
 def joined(*lists: Any) -> list[str | TagName]:

@@ -17,7 +17,6 @@ from rooftree.leads.wire import (
     LeadFields,
     tag_response,
 )
-from rooftree.platform.errors import InvalidParameter
 from rooftree.routing.actions import Routed
 from rooftree.timeline import kinds
 from rooftree.timeline.actions import Entry
@@ -37,14 +36,7 @@ def put_into_row(
 
 def check_people(words: Words, member_ids: Sequence[int], ownership: tuple[str, int] | None) -> None:
     """Refuse people and offices that the team does not have. Raises: InvalidParameter (20012)."""
-    scope, owner_id = ownership or ("", 0)
-    known = {member_id for member_id, _, _ in words.members}
-    if scope == "PERSONAL" and owner_id not in known:
-        raise InvalidParameter("ownershipId: is not an active member of the team.")
-    if any(member_id not in known for member_id in member_ids):
-        raise InvalidParameter("assignedUserId: is not an active member of the team.")
-    if scope == "OFFICE" and owner_id not in words.offices:
-        raise InvalidParameter("ownershipId: is not an office of the team.")
+    drafts.check_people(ownership, member_ids, {member_id for member_id, _, _ in words.members}, words.offices)
 
 
 def tags_after(old: Lead, request: EditLeadRequest) -> list[str]:

@@ -7,6 +7,7 @@ long is refused. contract: seed 004 "Silent truncation", behaviour.md 1.5
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -258,6 +259,7 @@ def _place(index: int, place: Location) -> dict[str, Any]:
     return {_camel(name): text_of(f"{path}.{_camel(name)}", value) or None for name, value in sent.items()}
 
 
+_OF_PROPERTY: Final = tuple(name for name in LeadProperty.__struct_fields__ if name != "id")
 _WHOLE: Final = ("price", "bedrooms", "square_feet", "parking_space", "floors", "price_min", "price_max")
 _MINUS_WHEN_UNSET: Final = {"price", "lot_size", "parking_space", "floors"}
 
@@ -273,9 +275,8 @@ def property_document(
         raise PropertyAddressEmpty
     fresh = {**BLANK_PROPERTY, "id": property_id, "leadUserId": lead_id, "createTime": iso_z(now)}
     document = dict(old) if old else fresh
-    for field in msgspec.structs.fields(LeadProperty):
-        if field.name != "id":
-            _set(document, request, field.name, _property_value)
+    for field in _OF_PROPERTY:
+        _set(document, request, field, _property_value)
     return document
 
 
@@ -324,6 +325,7 @@ def _amount(field: str, value: int) -> int:
     return value
 
 
+@cache
 def _camel(field: str) -> str:
     head, *tail = field.split("_")
     return head + "".join(word.capitalize() for word in tail)

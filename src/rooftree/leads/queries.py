@@ -3,7 +3,7 @@
 Every SELECT on leads starts at `visible_leads(actor)`: the one condition that says whose leads these are.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -630,6 +630,36 @@ async def tags(tx: Transaction, actor: Actor) -> list[Tag]:
         actor.member_id,
     )
     return [Tag(*row) for row in rows]
+
+
+async def all_tags(tx: Transaction) -> list[Tag]:
+    """Return every tag of the team, whoever sees it in the list."""
+    return [Tag(*row) for row in await tx.fetch(f"SELECT {columns(Tag)} FROM tag WHERE team_id = $1", tx.team_id)]
+
+
+async def all_sources(tx: Transaction) -> dict[str, int]:
+    """Return the team's sources, their numbers by name."""
+    rows = await tx.fetch("SELECT id, name FROM source WHERE team_id = $1", tx.team_id)
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def holders(tx: Transaction, contacts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
+    """Return the leads that have these contact points, oldest first, at most five each; those in the trash not."""
+    asked = list(contacts)
+    # sees all: who loads leads compares them with every lead of the team
+    rows = await tx.fetch(
+        """SELECT w.kind, w.value, array_agg(c.lead_id ORDER BY c.lead_id) AS lead_ids
+             FROM unnest($2::text[], $3::text[]) AS w (kind, value),
+                  LATERAL (SELECT c.lead_id FROM lead_contact c
+                             JOIN lead l ON l.team_id = c.team_id AND l.id = c.lead_id
+                            WHERE c.team_id = $1 AND c.kind = w.kind AND c.value = w.value AND l.trashed_at IS NULL
+                            ORDER BY c.lead_id LIMIT 5) c
+            GROUP BY 1, 2""",
+        tx.team_id,
+        [kind for kind, _ in asked],
+        [value for _, value in asked],
+    )
+    return {(row["kind"], row["value"]): row["lead_ids"] for row in rows}
 
 
 async def custom_fields(tx: Transaction, team_id: int) -> list[CustomField]:

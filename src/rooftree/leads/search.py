@@ -8,6 +8,7 @@ swapped, because two words one edit apart share a neighbour. What the index find
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -19,12 +20,16 @@ FUZZY_LENGTH: Final = 4
 LONGEST_WORD: Final = 30
 _PHONE_DIGITS: Final = 10
 _WORDS: Final = re.compile(r"[^\W_]+")
+_NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _PHONE_LIKE: Final = re.compile(r"[\d\s()+./-]*\d[\d\s()+./-]*")
 
 
 def fold(text: str) -> str:
     """Return text as it is compared: lower case, without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = text.casefold()
+    if plain.isascii():
+        return plain
+    plain = unicodedata.normalize("NFKD", plain)
     return "".join(character for character in plain if not unicodedata.combining(character))
 
 
@@ -55,12 +60,13 @@ def _grams(line: str) -> set[str]:
     return found
 
 
-def _neighbours(word: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def _neighbours(word: str) -> frozenset[str]:
     """Return the tokens of a word and of all words with one character less."""
     if len(word) < FUZZY_LENGTH:
-        return set()
+        return frozenset()
     word = word[:LONGEST_WORD]
-    return {f"~{word}", *(f"~{word[:place]}{word[place + 1 :]}" for place in range(len(word)))}
+    return frozenset([f"~{word}", *[f"~{word[:place]}{word[place + 1 :]}" for place in range(len(word))]])
 
 
 def _words(text: str) -> list[str]:
@@ -68,7 +74,7 @@ def _words(text: str) -> list[str]:
 
 
 def _digits(text: str) -> str:
-    return "".join(character for character in text if character in "0123456789")
+    return _NOT_DIGITS.sub("", text)
 
 
 class KeyQuery(Struct, frozen=True):

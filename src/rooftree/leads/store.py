@@ -6,13 +6,14 @@ none of them can ever disagree with it.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
-from rooftree.leads.fields import normal_email, normal_phone
+from rooftree.leads.handles import Handles, contact_points, handles_of
 from rooftree.leads.model import CustomField, Lead, Stage, Tag
 from rooftree.leads.search import haystack, search_tokens
 from rooftree.platform.database import Arguments, Transaction, columns
@@ -29,6 +30,7 @@ CELL: Final = (
     "is_contacted",
 )
 _CELL: Final = ", ".join(CELL)
+_cell: Final = attrgetter(*CELL)
 #: The columns that the other tables beside a lead are made from.
 _NAMED: Final = frozenset({"first_name", "last_name", "emails", "phones"})
 _LABELLED: Final = frozenset({"tags", "segments", "created_at"})
@@ -291,16 +293,16 @@ SELECT team_id, tag, {_CELL}, 1 FROM written, unnest(${_NEXT + 6}::text[]) AS ta
 async def insert_lead(tx: Transaction, lead: Lead, region: str) -> None:
     """Store a new lead and what finds it, in one statement. `region` (e.g. US) completes phone numbers."""
     tags = tag_names(lead)
-    contacts = contact_points(lead.emails, lead.phones, region)
+    handles = _handles(lead, region)
     await tx.execute(
         _INSERT_LEAD,
         *(getattr(lead, name) for name in _INSERTED),
         ["tag"] * len(tags) + ["segment"] * len(lead.segments),
         tags + lead.segments,
-        [kind for kind, _ in contacts],
-        [value for _, value in contacts],
-        _haystack(lead),
-        _tokens(lead),
+        [kind for kind, _ in handles.contacts],
+        [value for _, value in handles.contacts],
+        handles.haystack,
+        handles.tokens,
         ["", *tags],
     )
 
@@ -431,7 +433,8 @@ def _columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def _search_row(lead: Lead) -> dict[str, Any]:
-    return {"lead_id": lead.id, "haystack": _haystack(lead), "tokens": _tokens(lead)}
+    named = (lead.first_name, lead.last_name, lead.emails, lead.phones)
+    return {"lead_id": lead.id, "haystack": haystack(*named), "tokens": search_tokens(*named)}
 
 
 async def insert_roles(tx: Transaction, people: Sequence[tuple[int, int, int]]) -> None:
@@ -516,23 +519,23 @@ async def _relabel(tx: Transaction, old: Lead, new: Lead) -> None:
 
 
 async def _rename(tx: Transaction, new: Lead, region: str) -> None:
-    contacts = contact_points(new.emails, new.phones, region)
+    handles = _handles(new, region)
     await tx.execute("DELETE FROM lead_contact WHERE team_id = $1 AND lead_id = $2", new.team_id, new.id)
     await tx.execute(
         """INSERT INTO lead_contact (team_id, kind, value, lead_id)
            SELECT $1, kind, value, $2 FROM unnest($3::text[], $4::text[]) AS t (kind, value)""",
         new.team_id,
         new.id,
-        [kind for kind, _ in contacts],
-        [value for _, value in contacts],
+        [kind for kind, _ in handles.contacts],
+        [value for _, value in handles.contacts],
     )
     await tx.execute(
         """INSERT INTO lead_search (team_id, lead_id, haystack, tokens) VALUES ($1, $2, $3, $4)
            ON CONFLICT (team_id, lead_id) DO UPDATE SET haystack = EXCLUDED.haystack, tokens = EXCLUDED.tokens""",
         new.team_id,
         new.id,
-        _haystack(new),
-        _tokens(new),
+        handles.haystack,
+        handles.tokens,
     )
 
 
@@ -587,23 +590,11 @@ def _cells(lead: Lead) -> set[tuple[Any, ...]]:
     """Return the cells a lead is counted in, one per tag and one for itself; a trashed lead is in none."""
     if lead.trashed_at:
         return set()
-    cell = tuple(getattr(lead, name) for name in CELL)
-    return {(tag, *cell) for tag in ["", *tag_names(lead)]}
+    return {(tag, *_cell(lead)) for tag in ["", *tag_names(lead)]}
 
 
-def contact_points(emails: Sequence[str], phones: Sequence[str], region: str) -> list[tuple[str, str]]:
-    """Return how a lead is reached, as it is compared: pairs of kind and value."""
-    addresses = dict.fromkeys(normal_email(address) for address in emails)
-    numbers = dict.fromkeys(normal_phone(number, region) for number in phones)
-    return [("email", value) for value in addresses if value] + [("phone", value) for value in numbers if value]
-
-
-def _haystack(lead: Lead) -> str:
-    return haystack(lead.first_name, lead.last_name, lead.emails, lead.phones)
-
-
-def _tokens(lead: Lead) -> list[str]:
-    return search_tokens(lead.first_name, lead.last_name, lead.emails, lead.phones)
+def _handles(lead: Lead, region: str) -> Handles:
+    return handles_of(lead.first_name, lead.last_name, lead.emails, lead.phones, region)
 
 
 async def compact_tally(tx: Transaction) -> int:
@@ -625,32 +616,55 @@ SELECT count(*) FROM summed""",
     )
 
 
-async def copy_leads(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+async def copy_leads(tx: Transaction, leads: Sequence[Lead], handles: Sequence[Handles]) -> None:
     """Load many new leads by COPY, with all that finds them. Needs the owner's rights."""
     names = Lead.__struct_fields__
-    await tx.copy_records(
-        "lead", records=[tuple(getattr(lead, name) for name in names) for lead in leads], columns=names
-    )
-    await copy_finders(tx, leads, region)
+    await tx.copy_records("lead", records=map(astuple, leads), columns=names)
+    await copy_finders(tx, leads, handles)
 
 
-async def copy_finders(tx: Transaction, leads: Sequence[Lead], region: str) -> None:
+async def copy_finders(tx: Transaction, leads: Sequence[Lead], handles: Sequence[Handles]) -> None:
     """Load by COPY what finds leads that nothing finds yet. Needs the owner's rights."""
-    labels = [(lead.team_id, kind, name, lead.created_at, lead.id) for lead in leads for kind, name in _labels(lead)]
-    await tx.copy_records("lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id"))
-    contacts = [
-        (lead.team_id, kind, value, lead.id)
-        for lead in leads
-        for kind, value in contact_points(lead.emails, lead.phones, region)
+    tags = [tag_names(lead) for lead in leads]
+    labels = [
+        (lead.team_id, kind, name, lead.created_at, lead.id)
+        for lead, own in zip(leads, tags, strict=True)
+        for kind, words in (("tag", own), ("segment", lead.segments))
+        for name in words
     ]
+    await tx.copy_records("lead_label", records=labels, columns=("team_id", "kind", "name", "created_at", "lead_id"))
+    found = list(zip(leads, handles, strict=True))
+    contacts = [(lead.team_id, kind, value, lead.id) for lead, one in found for kind, value in one.contacts]
     await tx.copy_records("lead_contact", records=contacts, columns=("team_id", "kind", "value", "lead_id"))
     waiting = [(lead.team_id, lead.id) for lead in leads]
     await tx.copy_records("lead_to_compare", records=waiting, columns=("team_id", "lead_id"))
-    words = [(lead.team_id, lead.id, _haystack(lead), _tokens(lead)) for lead in leads]
+    words = [(lead.team_id, lead.id, one.haystack, one.tokens) for lead, one in found]
     await tx.copy_records("lead_search", records=words, columns=("team_id", "lead_id", "haystack", "tokens"))
-    cells = Counter((lead.team_id, *cell) for lead in leads for cell in _cells(lead))
+    cells = Counter(
+        (lead.team_id, tag, *_cell(lead))
+        for lead, own in zip(leads, tags, strict=True)
+        if not lead.trashed_at
+        for tag in ("", *own)
+    )
     await tx.copy_records(
         "lead_tally",
         records=[(*cell, amount) for cell, amount in cells.items()],
         columns=("team_id", "tag", *CELL, "amount"),
     )
+
+
+async def delete_leads(tx: Transaction, lead_ids: Sequence[int]) -> list[Lead]:
+    """Delete leads and all that finds them, for good; return them as they were."""
+    rows = await tx.fetch(
+        f"""
+WITH gone AS (DELETE FROM lead WHERE team_id = $1 AND id = ANY ($2) RETURNING *),
+counted AS (
+    INSERT INTO lead_tally (team_id, tag, {_CELL}, amount)
+    SELECT team_id, tag, {_CELL}, -count(*)
+      FROM gone, LATERAL (SELECT '' AS tag UNION ALL SELECT t ->> 'tagName' FROM jsonb_array_elements(tags) t) own
+     WHERE trashed_at IS NULL GROUP BY team_id, tag, {_CELL})
+SELECT {columns(Lead)} FROM gone""",
+        tx.team_id,
+        list(lead_ids),
+    )
+    return [Lead(*row) for row in rows]

@@ -66,6 +66,11 @@ async def put_notes(tx: Transaction, notes: Sequence[Note]) -> list[tuple[int | 
     ]
 
 
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the notes of leads that are gone as if they had never come. Writes: note."""
+    await store.forget(tx, lead_ids)
+
+
 def content_of(content: str | None) -> str:
     """Return a note's text as it is kept. Raises: InvalidParameter (20012) when it is blank."""
     if content is None or not content.strip():

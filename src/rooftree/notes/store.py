@@ -46,6 +46,11 @@ SELECT id, timeline_id FROM given ORDER BY place""",
     return [(row["id"], row["timeline_id"]) for row in rows]
 
 
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the notes of leads."""
+    await tx.execute("DELETE FROM note WHERE team_id = $1 AND lead_id = ANY ($2)", tx.team_id, list(lead_ids))
+
+
 async def lock_note(tx: Transaction, note_id: int) -> Note | None:
     """Return a note that is not deleted, locked until the transaction ends."""
     row = await tx.fetchrow(

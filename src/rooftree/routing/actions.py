@@ -134,6 +134,11 @@ async def end_offer(tx: Transaction, lead_id: int, status: str, claimed_by: int 
     return await store.end_offer(tx, lead_id, status, claimed_by)
 
 
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the offers of leads that are gone as if they had never come. Writes: routing_offer."""
+    await store.forget(tx, lead_ids)
+
+
 async def _search(tx: Transaction, lines: TakenTurns | SeenTurns, question: Question) -> Search:
     return await _counted(tx, Search(lines, await queries.book(tx), question, clock.now()))
 

@@ -291,3 +291,8 @@ async def repoint_offers(tx: Transaction, from_id: int, to_id: int, ids: Sequenc
         None if ids is None else list(ids),
     )
     return [row["id"] for row in rows]
+
+
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the offers of leads."""
+    await tx.execute("DELETE FROM routing_offer WHERE team_id = $1 AND lead_id = ANY ($2)", tx.team_id, list(lead_ids))

@@ -1,6 +1,6 @@
 """Writing into the logbook."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from rooftree.platform import clock
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Transaction
-from rooftree.platform.outbox import Announcement
+from rooftree.platform.outbox import Announcement, announce_many
 from rooftree.timeline import store
 from rooftree.timeline.kinds import KINDS, Told
 from rooftree.timeline.model import MergedSummary, SiteActivity, Summary, Talk, TimelineEntry
@@ -172,11 +172,19 @@ async def part_summaries(tx: Transaction, to_id: int, merged: MergedSummary) -> 
     await store.put_summary(tx, to_id, parted(await store.summary_of(tx, to_id), merged))
 
 
-async def load(tx: Transaction, history: Sequence[tuple[int, Entry]]) -> None:
-    """Write many entries of leads that are new, and count them. Announces nothing. Needs the owner's rights."""
+async def load(
+    tx: Transaction, history: Sequence[tuple[int, Entry]], audiences: Mapping[int, Audience] | None = None
+) -> None:
+    """Write many entries of leads that are new, and count them. Needs the owner's rights.
+
+    `audiences`: who may hear of each lead; without, nothing is announced. Writes: timeline_entry, timeline_summary,
+    announcement.
+    """
     await store.copy_entries(tx, history)
     if lead_ids := _counted(history):
         await store.summarise(tx, lead_ids, _COUNTED)
+    if audiences:
+        await _announce_loaded(tx, [entry for _, entry in history], audiences)
 
 
 async def put(tx: Transaction, history: Sequence[tuple[int | None, Entry]]) -> None:
@@ -196,3 +204,26 @@ _COUNTED: Final = [kind for kind in KINDS.values() if kind.counters or kind.mome
 def _counted(history: Sequence[tuple[int | None, Entry]]) -> list[int]:
     names = {kind.name for kind in _COUNTED}
     return sorted({entry.lead_id for _, entry in history if entry.kind in names})
+
+
+async def _announce_loaded(tx: Transaction, entries: Sequence[Entry], audiences: Mapping[int, Audience]) -> None:
+    of_lead: dict[int, list[Entry]] = {}
+    for entry in entries:
+        of_lead.setdefault(entry.lead_id, []).append(entry)
+    moment = clock.now()
+    told = [one for lead_id, own in of_lead.items() for one in _announcements(own, audiences[lead_id], moment)]
+    if told:
+        await announce_many(tx, told)
+
+
+async def leads_with_more(tx: Transaction, lead_ids: Sequence[int], moments: Sequence[datetime]) -> set[int]:
+    """Return those of these leads of which something was recorded at another moment than these, transactions' begins.
+
+    What the system did by itself to find an agent does not count.
+    """
+    return await store.leads_with_more(tx, lead_ids, moments)
+
+
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the logbook of leads that are gone as if they had never come. Writes: timeline_entry, timeline_summary."""
+    await store.forget(tx, lead_ids)

@@ -1,4 +1,4 @@
-"""Every INSERT and UPDATE of the logbook. Nothing is ever deleted from it."""
+"""Every INSERT and UPDATE of the logbook. Nothing is deleted from it but with leads whose import is undone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,15 @@ import msgspec
 from rooftree.platform.actor import Actor
 from rooftree.platform.database import Arguments, Transaction, columns
 from rooftree.platform.outbox import Announcement, insert_announcements
-from rooftree.timeline.kinds import KINDS, LEAD_CAME_BACK, LEAD_MERGED_AWAY, Kind, moments_of
+from rooftree.timeline.kinds import (
+    KINDS,
+    LEAD_ASSIGNED,
+    LEAD_CAME_BACK,
+    LEAD_MERGED_AWAY,
+    LEAD_ROUTED,
+    Kind,
+    moments_of,
+)
 from rooftree.timeline.model import Summary, TimelineEntry
 from rooftree.timeline.summaries import HIGHEST_SCORE
 
@@ -329,6 +337,26 @@ async def summarise(tx: Transaction, lead_ids: Sequence[int], kinds: Sequence[Ki
         tx.team_id,
         list(lead_ids),
     )
+
+
+async def leads_with_more(tx: Transaction, lead_ids: Sequence[int], moments: Sequence[datetime]) -> set[int]:
+    """Return leads with entries recorded at another moment than these, less what routing did by itself."""
+    rows = await tx.fetch(
+        f"""SELECT DISTINCT lead_id FROM timeline_entry
+             WHERE team_id = $1 AND lead_id = ANY ($2) AND recorded_at <> ALL ($3)
+               AND NOT (actor_id IS NULL AND kind IN ('{LEAD_ROUTED}', '{LEAD_ASSIGNED}'))""",
+        tx.team_id,
+        list(lead_ids),
+        list(moments),
+    )
+    return {row["lead_id"] for row in rows}
+
+
+async def forget(tx: Transaction, lead_ids: Sequence[int]) -> None:
+    """Delete the entries and summaries of leads."""
+    ids = list(lead_ids)
+    await tx.execute("DELETE FROM timeline_entry WHERE team_id = $1 AND lead_id = ANY ($2)", tx.team_id, ids)
+    await tx.execute("DELETE FROM timeline_summary WHERE team_id = $1 AND lead_id = ANY ($2)", tx.team_id, ids)
 
 
 def _sums(kinds: Sequence[Kind]) -> dict[str, str]:
