@@ -108,7 +108,7 @@ _SYNONYMS: Final[dict[str, str]] = {
         "streetAddress": "address streetaddress street addressline mailingaddress homeaddress homestreet mailingstreet "
         "addressstreet mailingaddressstreet primaryaddress",
         "city": "city town homecity mailingcity addresscity",
-        "state": "state province region homestate mailingstate addressstate stateprovince addressregion",
+        "state": "state province region mailingstate addressstate stateprovince addressregion",
         "zipCode": "zip zipcode postalcode postcode homezip mailingzip addresszip homepostalcode mailingpostalcode "
         "addresspostalcode",
         "referredBy": "referredby referral referrer referralname",
@@ -122,7 +122,7 @@ _SYNONYMS: Final[dict[str, str]] = {
         "withBuyerAgent": "withbuyeragent",
         "cannotText": "cannottext donottext textoptout smsoptout optoutsms dnt",
         "cannotCall": "cannotcall donotcall calloptout dnc",
-        "cannotEmail": "cannotemail donotemail dne",
+        "cannotEmail": "cannotemail donotemail",
         "unsubscription": "unsubscription unsubscribed emailoptout optout optedout hasoptedoutofemail",
         "note": "note notes comment comments description background content message remarks",
         "createTime": "createtime created createdat createddate createdon createdate creationdate dateadded "
