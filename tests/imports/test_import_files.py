@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from rooftree.imports.errors_file import ErrorsFile, Fault
 from rooftree.imports.files import FileError, inspect, rows
 from rooftree.imports.plan import Plan
+from rooftree.platform.spreadsheet import unguarded
 
 _HEADERS = ["First Name", "E-mail 1", "Notes"]
-_CELL = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\r"), max_size=20)
+_CELL = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\r"), max_size=20).filter(
+    lambda text: unguarded(text) == text
+)
 
 
 def _plan(path: Path) -> Plan:
@@ -45,6 +48,14 @@ def test_a_csv_of_any_dialect_is_read_as_it_was_written(
     assert [header for header, _ in plan.columns] == _HEADERS
     assert [tuple(row.values) for row in rows(path, plan)] == rows_
     assert [row.number for row in rows(path, plan)] == [place + 2 for place in range(len(rows_))]
+
+
+def test_the_apostrophe_of_an_exported_formula_is_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("First Name,Phone 1,'=Notes\n'=1+1,+14155550123,''@x\n'Adam,-5,O'Neil\n")
+    plan = _plan(path)
+    assert [header for header, _ in plan.columns] == ["First Name", "Phone 1", "=Notes"]
+    assert [row.values for row in rows(path, plan)] == [["=1+1", "+14155550123", "'@x"], ["'Adam", "-5", "O'Neil"]]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le", "utf-16-be", "utf-8"])

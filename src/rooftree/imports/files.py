@@ -17,6 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from rooftree.imports.columns import guess
 from rooftree.imports.plan import Plan
+from rooftree.platform.spreadsheet import unguarded
 
 Format = Literal["csv", "xlsx", "ndjson"]
 _FORMATS: Final[dict[str, Format]] = {
@@ -131,7 +132,8 @@ def _csv_headers(path: Path, encoding: str, delimiter: str | None) -> tuple[list
 
     def header(candidate: str) -> list[str]:
         try:
-            return next(iter(csv.reader(io.StringIO(sample, newline=""), delimiter=candidate)), [])
+            cells = next(iter(csv.reader(io.StringIO(sample, newline=""), delimiter=candidate)), [])
+            return [unguarded(cell) for cell in cells]
         except csv.Error as error:
             raise FileError(f"{path.name}: the header cannot be read: {error}.") from None
 
@@ -211,7 +213,7 @@ def _csv_rows(path: Path, plan: Plan) -> Iterator[FileRow]:
         while True:
             number += 1
             try:
-                cells = next(reader)
+                cells = [unguarded(cell) for cell in next(reader)]
             except StopIteration:
                 return
             except csv.Error as error:
