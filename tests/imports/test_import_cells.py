@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rooftree.imports import cells
 from rooftree.imports.cells import RowError
 from rooftree.imports.columns import guess, target_of
 from rooftree.imports.plan import Mapping, decode_mapping, encode_mapping
+from rooftree.leads.fields import normal_phone
 
 
 @pytest.mark.parametrize(
@@ -89,6 +93,21 @@ def test_moments_are_on_the_teams_clocks(given: str, wanted: datetime) -> None:
 def test_what_is_no_day_is_refused(given: str) -> None:
     with pytest.raises(RowError):
         cells.day(given, day_first=False)
+
+
+@given(
+    digits=st.text("0123456789", min_size=10, max_size=10),
+    form=st.sampled_from(["{}{}{}", "({}) {}-{}", "{}-{}-{}", "{}.{}.{}", " {} {} {} "]),
+    region=st.sampled_from(["US", "CA", "DE"]),
+)
+def test_the_short_way_to_a_number_agrees_with_the_library(digits: str, form: str, region: str) -> None:
+    number = form.format(digits[:3], digits[3:6], digits[6:])
+    parsed = phonenumbers.parse(number, region)
+    if phonenumbers.is_possible_number(parsed):
+        wanted = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        assert normal_phone(number, region) == wanted
+    else:
+        assert normal_phone(number, region) == digits
 
 
 def test_lists_labels_types_and_consent() -> None:

@@ -1,8 +1,10 @@
 """What can be done with an import: begin it or go on with it, try it out, undo it. Needs the owner's rights (COPY)."""
 
+import asyncio
+import gc
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ from rooftree.imports.errors_file import ErrorsFile, Fault
 from rooftree.imports.files import Found
 from rooftree.imports.model import LeadImport
 from rooftree.imports.plan import CUSTOM, Plan
-from rooftree.imports.reader import Batch, Job, reading
+from rooftree.imports.reader import Batch, Job, ahead, collecting_by_hand, reading
 from rooftree.imports.rows import ReadRow, Told
 from rooftree.leads import actions as leads
 from rooftree.leads import bulk
@@ -106,39 +108,93 @@ async def run(
     plan = msgspec.json.decode(imported.plan, type=Plan)
     async with owner.transaction(actor.team_id) as tx:
         told = await told_of(tx, actor)
-        loader = _Loader(actor, imported, plan, await bulk.vocabulary(tx))
+        maker = _Maker(actor, plan, await bulk.vocabulary(tx))
+    loader = _Loader(actor, imported, plan)
     errors_path = Path(imported.errors_path) if imported.errors_path else errors_path
     errors = ErrorsFile(errors_path, [header for header, _ in plan.columns], imported.errors_bytes)
-    async with reading(Job(str(path), plan, told, imported.position)) as batches:
-        async for batch in batches:
-            async with owner.transaction(actor.team_id) as tx:
-                imported = await loader.load(tx, batch, errors)
-            on_progress(Counts(len(batch.rows)), batch.share)
+    job = Job(str(path), plan, told, imported.position)
+    with collecting_by_hand():
+        async with reading(job) as batches, aclosing(ahead(maker.all(owner, batches))) as coming:
+            async for made in coming:
+                async with owner.transaction(actor.team_id) as tx:
+                    imported = await loader.load(tx, made, errors)
+                on_progress(Counts(len(made.batch.rows)), made.batch.share)
+                gc.collect()
     async with owner.transaction(actor.team_id) as tx:
         return await store.set_state(tx, imported.id, "done")
+
+
+class _Made(Struct):
+    """A batch whose rows are leads, as far as they can be, under ids of their own."""
+
+    batch: Batch
+    leads: list[Lead | str]  #: parallel to its rows; a text says why it is none
+
+
+class _Maker:
+    """Makes leads of drafts, in a thread: PostgreSQL loads the batch before meanwhile."""
+
+    def __init__(self, actor: Actor, plan: Plan, known: Vocabulary) -> None:
+        self._actor = actor
+        self._plan = plan
+        self._known = known
+
+    async def all(self, owner: Database, batches: AsyncIterable[Batch]) -> AsyncGenerator[_Made]:
+        """Yield the leads of every batch."""
+        async for batch in batches:
+            yield await self._make(owner, batch)
+
+    async def _make(self, owner: Database, batch: Batch) -> _Made:
+        """Make the leads of a batch. Words that the team lacks are added first. Writes: stage, source, tag."""
+        missing = self._known.missing([row.draft for row in batch.rows if row.draft])
+        async with owner.transaction(self._actor.team_id) as tx:
+            await bulk.learn(tx, self._known, missing, self._actor.member_id)
+            fresh = await ids.next_ids(tx, 3 * len(batch.rows))
+        return _Made(batch, await asyncio.to_thread(self.leads_of, batch.rows, fresh))
+
+    def leads_of(self, rows: Sequence[ReadRow], fresh: Sequence[int]) -> list[Lead | str]:
+        """Return the rows as leads, or why they are none. `fresh`: three ids per row."""
+        return [self._lead_of(row, fresh[3 * place : 3 * place + 3]) for place, row in enumerate(rows)]
+
+    def _lead_of(self, row: ReadRow, new_ids: Sequence[int]) -> Lead | str:
+        if row.draft is None:
+            return row.error or ""
+        draft = row.draft
+        if draft.assigned_user_id is None and self._plan.assign not in {"nobody", "route"}:
+            member_id = self._actor.member_id if self._plan.assign == "me" else int(self._plan.assign)
+            draft = replace(draft, assigned_user_id=member_id)
+        try:
+            return bulk.lead_of(
+                draft,
+                self._known,
+                new_ids,
+                team_id=self._actor.team_id,
+                member_id=self._actor.member_id,
+                created_at=row.created_at,
+            )
+        except ApiError as error:
+            return error.message
 
 
 class _Loader:
     """Loads batches of one import."""
 
-    def __init__(self, actor: Actor, imported: LeadImport, plan: Plan, known: Vocabulary) -> None:
+    def __init__(self, actor: Actor, imported: LeadImport, plan: Plan) -> None:
         self._actor = actor
         self._number = imported.id
         self._plan = plan
-        self._known = known
 
-    async def load(self, tx: Transaction, batch: Batch, errors: ErrorsFile) -> LeadImport:
+    async def load(self, tx: Transaction, made: _Made, errors: ErrorsFile) -> LeadImport:
         """Load a batch in the caller's transaction."""
+        batch = made.batch
         if not await store.advance(tx, self._number, first=batch.first, rows=len(batch.rows)):
             raise ImportRefused(
                 f"Import {self._number} went on without us: does another process import the file, or undo it?"
             )
         if not self._plan.is_announced:
             await be_quiet(tx)
-        drafts = [row.draft for row in batch.rows if row.draft]
-        await bulk.learn(tx, self._known, self._known.missing(drafts), self._actor.member_id)
-        sorter = _Sorter(self._actor, self._plan, self._known, await _holders(tx, batch.rows))
-        sorter.sort(batch.rows, await ids.next_ids(tx, 3 * len(batch.rows)))
+        sorter = _Sorter(self._plan, await _holders(tx, batch.rows))
+        sorter.sort(batch.rows, made.leads)
         for new in sorter.new:
             new.details["importId"] = self._number
             if self._plan.assign == "route" and new.lead.assigned_user_id is None:
@@ -198,10 +254,8 @@ def _comparable(row: ReadRow) -> list[Contact]:
 class _Sorter:
     """Decides what becomes of each row of a batch: a new lead, a change to one, nothing, or a fault."""
 
-    def __init__(self, actor: Actor, plan: Plan, known: Vocabulary, before: dict[Contact, list[int]]) -> None:
-        self._actor = actor
+    def __init__(self, plan: Plan, before: dict[Contact, list[int]]) -> None:
         self._plan = plan
-        self._known = known
         self._holders = before
         self.new: list[NewLead] = []
         self.updates: list[tuple[ReadRow, int]] = []
@@ -209,38 +263,17 @@ class _Sorter:
         self.skipped = 0
         self.failed_updates = 0
 
-    def sort(self, rows: Sequence[ReadRow], fresh: Sequence[int]) -> None:
-        """Sort rows in their order. `fresh`: three ids per row."""
-        for place, row in enumerate(rows):
-            new_ids = fresh[3 * place : 3 * place + 3]
-            try:
-                lead = self._lead_of(row, new_ids)
-            except ApiError as error:
-                self.fail(row, error.message)
-                continue
-            if lead is not None:
+    def sort(self, rows: Sequence[ReadRow], leads: Sequence[Lead | str]) -> None:
+        """Sort rows in their order."""
+        for row, lead in zip(rows, leads, strict=True):
+            if isinstance(lead, str):
+                self.fail(row, lead)
+            else:
                 self._place(row, lead)
 
     def fail(self, row: ReadRow, reason: str) -> None:
         """Put a row among those in error."""
         self.faults.append(Fault(row.number, row.values, reason))
-
-    def _lead_of(self, row: ReadRow, new_ids: Sequence[int]) -> Lead | None:
-        if row.draft is None:
-            self.fail(row, row.error or "")
-            return None
-        draft = row.draft
-        if draft.assigned_user_id is None and self._plan.assign not in {"nobody", "route"}:
-            member_id = self._actor.member_id if self._plan.assign == "me" else int(self._plan.assign)
-            draft = replace(draft, assigned_user_id=member_id)
-        return bulk.lead_of(
-            draft,
-            self._known,
-            new_ids,
-            team_id=self._actor.team_id,
-            member_id=self._actor.member_id,
-            created_at=row.created_at,
-        )
 
     def _place(self, row: ReadRow, lead: Lead) -> None:
         contacts = _comparable(row)
@@ -278,6 +311,7 @@ async def rehearse(owner: Database, actor: Actor, plan: Plan, path: Path, on_pro
         told, known = await told_of(tx, actor), await bulk.vocabulary(tx)
         trial = Trial(Counts(), Missing([], [], []), await missing_fields(tx, plan), [])
     known.fields += [CustomField(actor.team_id, 0, name, "text", None, clock.now()) for name in trial.custom_fields]
+    maker = _Maker(actor, plan, known)
     async with reading(Job(str(path), plan, told, 0)) as batches:
         with closing(_Seen()) as seen:
             async for batch in batches:
@@ -285,8 +319,8 @@ async def rehearse(owner: Database, actor: Actor, plan: Plan, path: Path, on_pro
                 async with owner.reading(actor.team_id) as tx:
                     before = await _holders(tx, batch.rows)
                 before |= {contact: [0] for contact in seen.among(batch.rows) if contact not in before}
-                sorter = _Sorter(actor, plan, known, before)
-                sorter.sort(batch.rows, [0] * (3 * len(batch.rows)))
+                sorter = _Sorter(plan, before)
+                sorter.sort(batch.rows, maker.leads_of(batch.rows, [0] * (3 * len(batch.rows))))
                 seen.add(contact for row in batch.rows for contact in _comparable(row))
                 _add_up(trial, batch, sorter)
                 on_progress(Counts(len(batch.rows)), batch.share)

@@ -9,10 +9,10 @@ import gc
 import pickle
 import struct
 import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,7 @@ from rooftree.imports.files import FileError, rows
 from rooftree.imports.plan import Plan
 from rooftree.imports.rows import ReadRow, RowReader, Told
 
+T = TypeVar("T")
 BATCH: Final = 2000
 LENGTH: Final = struct.Struct(">Q")
 _CHUNK: Final = 1 << 20
@@ -66,15 +67,35 @@ async def reading(job: Job) -> AsyncGenerator[AsyncGenerator[Batch]]:
         await process.wait()
 
 
-async def _received(pipe: asyncio.StreamReader) -> AsyncGenerator[Batch]:
-    """Yield batches, each read while the one before is worked on."""
-    coming = asyncio.create_task(_next(pipe))
+@contextmanager
+def collecting_by_hand() -> Generator[None]:
+    """Look for cycles only when asked: among so many new objects, of which none has any, it takes long."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     try:
-        while (packed := await coming) is not None:
-            coming = asyncio.create_task(_next(pipe))
-            yield unpack(packed)
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+async def _received(pipe: asyncio.StreamReader) -> AsyncGenerator[Batch]:
+    while (packed := await _next(pipe)) is not None:
+        yield await asyncio.to_thread(unpack, packed)
+
+
+async def ahead(source: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield what a source yields, the next one already on its way while one is worked on."""
+    coming = asyncio.ensure_future(anext(source, None))
+    try:
+        while (one := await coming) is not None:
+            coming = asyncio.ensure_future(anext(source, None))
+            yield one
     finally:
         coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await source.aclose()
 
 
 async def _next(pipe: asyncio.StreamReader) -> bytes | None:
@@ -110,26 +131,23 @@ def pack(batch: Batch) -> bytes:
 
 def unpack(packed: bytes) -> Batch:
     """Return the batch of our own child."""
-    gc.disable()  # looking for cycles among a hundred thousand new objects takes twice as long as making them
-    try:
-        return pickle.loads(packed)  # noqa: S301 - written by `pack` a moment ago
-    finally:
-        gc.enable()
+    return pickle.loads(packed)  # noqa: S301 - written by `pack` a moment ago
 
 
 def main() -> None:
     """Read the job, write its batches."""
-    gc.disable()  # a row makes no cycles
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    with suppress(BrokenPipeError), collecting_by_hand():
+        _write(job)
+
+
+def _write(job: Job) -> None:
     out: Any = sys.stdout.buffer
-    try:
-        for batch in batches(job):
-            packed = pack(batch)
-            out.write(LENGTH.pack(len(packed)))
-            out.write(packed)
-            out.flush()
-            gc.collect()
-        out.write(LENGTH.pack(0))
+    for batch in batches(job):
+        packed = pack(batch)
+        out.write(LENGTH.pack(len(packed)))
+        out.write(packed)
         out.flush()
-    except BrokenPipeError:
-        sys.exit(1)
+        gc.collect()
+    out.write(LENGTH.pack(0))
+    out.flush()

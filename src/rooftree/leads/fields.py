@@ -336,8 +336,15 @@ def normal_email(address: str) -> str:
     return address.strip().lower()
 
 
+#: A number as most are written in North America: there the library takes most of the time of an import.
+_NANP: Final = {"US", "CA"}
+_NANP_NUMBER: Final = re.compile(r"\(?([2-9][0-9]{2})\)?[ .-]?([0-9]{3})[ .-]?([0-9]{4})")
+
+
 def normal_phone(number: str, region: str) -> str:
     """Return a number as it is compared: E.164 when it is one of the region (e.g. US), else its digits."""
+    if region in _NANP and (match := _NANP_NUMBER.fullmatch(number.strip())):
+        return "+1" + "".join(match.groups())
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
