@@ -99,6 +99,7 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, Case]]:
     cases = await cases_of(owner_db, secret, team_id, size)
     await owner_db.close()
     connection = await asyncpg.connect(dsn)
+    await connection.execute("TRUNCATE lead_to_compare")  # the first scan for duplicates would run meanwhile
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
     return key, cases
