@@ -11,9 +11,7 @@ from typing import Any, Final, Literal
 from zipfile import BadZipFile
 
 import msgspec
-import openpyxl
 from msgspec import Struct
-from openpyxl.utils.exceptions import InvalidFileException
 
 from rooftree.imports.columns import guess
 from rooftree.imports.plan import Plan
@@ -164,6 +162,10 @@ def _sheet_headers(path: Path, sheet: str | None) -> list[str]:
 
 
 def _workbook(path: Path) -> Any:
+    # Imported here: it brings numpy, and a server should not hold 20 MB for what one command reads.
+    import openpyxl  # noqa: PLC0415
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         return openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
