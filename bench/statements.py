@@ -52,10 +52,9 @@ def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
     for sql, args, answer in statements:
         text = " ".join(_filled(sql, args, known).split())
         found = set(answer.keys()) if hasattr(answer, "keys") else set()
-        if text.startswith("SELECT next_id() AS id"):
-            places = enumerate((row["id"] for row in answer), 1)
-            known |= {value: f"(:fresh::bigint[])[{place}]" for place, value in places}
-            lines.append(f"SELECT array_agg(id) AS fresh FROM ({text}) f \\gset")
+        if text.startswith("SELECT ARRAY(SELECT next_id()"):
+            known |= {value: f"(:fresh::bigint[])[{place}]" for place, value in enumerate(answer, 1)}
+            lines.append(f"{text} AS fresh \\gset")
         elif "ids" in found:
             known |= {value: f"(:ids::bigint[])[{place}]" for place, value in enumerate(answer["ids"], 1)}
             lines.append(f"{text} \\gset")
