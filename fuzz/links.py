@@ -75,6 +75,8 @@ def linked_document() -> dict[str, Any]:
         operation["operationId"] = name
         operation["parameters"] = [one for one in operation.get("parameters", []) if one["in"] != "header"]
         operation.pop("security", None)
+        if lines := operation.get("requestBody", {}).get("content", {}).get("application/x-ndjson"):
+            lines["schema"] = {"type": "array", "items": {"$ref": "#/components/schemas/LeadRequest"}, "maxItems": 20}
     served = {name: one for name, one in operations.items() if name not in not_yet()}
     givers = _nearest([given for name, one in served.items() if _begins(name) for given in _given(whole, name, one)])
     for name, operation in served.items():

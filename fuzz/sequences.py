@@ -29,6 +29,13 @@ _PART: Final = 10
 _MODES: Final = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 
 
+@schemathesis.serializer("application/x-ndjson")
+def _lines(_: Any, value: Any) -> bytes:
+    """Return the items of a list as a line of JSON each, and anything else as the only line."""
+    rows = value if isinstance(value, list) else [value]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
 class Contract:
     """Makes requests of the linked contract, and sends them."""
 
