@@ -32,11 +32,7 @@ SELECT $1, h.lead_id, next_id(), h.began + (now() - h.began) * n / ($3 + 1), {_C
                 lead_ids,
                 entries,
             )
-            await tx.execute(
-                "DELETE FROM timeline_summary WHERE team_id = $1 AND lead_id = ANY ($2)", team_id, lead_ids
-            )
-            counted = [kind for kind in KINDS.values() if kind.counters or kind.moments]
-            await store.summarise(tx, lead_ids, counted)
+            await store.recount(tx, lead_ids, [kind for kind in KINDS.values() if kind.counters or kind.moments])
         after = lead_ids[-1]
 
 

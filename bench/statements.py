@@ -52,12 +52,12 @@ def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
     for sql, args, answer in statements:
         text = " ".join(_filled(sql, args, known).split())
         found = set(answer.keys()) if hasattr(answer, "keys") else set()
-        if text.startswith("SELECT ARRAY(SELECT next_id()"):
-            known |= {value: f"(:fresh::bigint[])[{place}]" for place, value in enumerate(answer, 1)}
-            lines.append(f"{text} AS fresh \\gset")
-        elif "ids" in found:
+        if "ids" in found:
             known |= {value: f"(:ids::bigint[])[{place}]" for place, value in enumerate(answer["ids"], 1)}
             lines.append(f"{text} \\gset")
+        elif text.startswith("SELECT ARRAY(SELECT next_id()"):
+            known |= {value: f"(:fresh::bigint[])[{place}]" for place, value in enumerate(answer, 1)}
+            lines.append(f"{text} AS fresh \\gset")
         elif {"id", "timeline_id"} <= found:
             known |= {answer["id"]: ":note_id", answer["timeline_id"]: ":note_timeline_id"}
             lines.append(f"{text} \\gset note_")

@@ -47,7 +47,7 @@ async def _backup(settings: Settings, to: Path | None, keep: int | None) -> None
         console.print(f"[yellow]Note:[/yellow] {note}")
     if any(file.path == "secret.key" for file in made.files):
         console.print("[yellow]Note:[/yellow] secret.key is in it: whoever has this folder can read stored passwords.")
-    out.print(f"{path}: {decimal(made.size)}, {len(made.files)} files, verified", markup=False)
+    out.print(f"{path}: {decimal(made.size)}, {_files(len(made.files))}, verified", markup=False)
     for removed in backups.prune(folder, keep) if keep else []:
         out.print(f"removed {removed}", markup=False)
 
@@ -75,7 +75,11 @@ def verify(
         raise typer.BadParameter(f"there is no backup in {folder}")
     with _progress() as progress:
         found = run(backups.verify(path, progress))
-    out.print(f"{path}: whole; {len(found.files)} files, {decimal(found.size)}, {found.schema}", markup=False)
+    out.print(f"{path}: whole; {_files(len(found.files))}, {decimal(found.size)}, {found.schema}", markup=False)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def restore(path: Annotated[Path, typer.Argument(help="A folder that `rooftree backup` made.", exists=True)]) -> None:
@@ -97,7 +101,7 @@ async def _restore(settings: Settings, path: Path) -> None:
     place = "the database of ROOFTREE_DATABASE_URL" if settings.database_url else f"{settings.data_path}/cluster"
     out.print(f"  {done.tables} tables with about {done.rows:,} rows into {place}", markup=False)
     key = ", secret.key among them" if done.has_key else "; no secret.key among them"
-    out.print(f"  {done.files} files into {settings.data_path}{key}", markup=False)
+    out.print(f"  {_files(done.files)} into {settings.data_path}{key}", markup=False)
     for note in found.notes:
         console.print(f"[yellow]Note:[/yellow] {note}")
     out.print("Next: rooftree doctor, then rooftree serve.")

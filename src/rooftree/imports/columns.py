@@ -71,16 +71,11 @@ _OF_PROPERTY: Final = {
 }
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(word.capitalize() for word in tail)
-
-
 _KIND_OF_PROPERTY: Final = {name: kind for kind, names in _OF_PROPERTY.items() for name in names}
 TARGETS.update(
     {
-        f"property.{_camel(name)}": _KIND_OF_PROPERTY.get(name, "text")
-        for name in LeadProperty.__struct_fields__
+        f"property.{sent_as}": _KIND_OF_PROPERTY.get(name, "text")
+        for name, sent_as in zip(LeadProperty.__struct_fields__, LeadProperty.__struct_encode_fields__, strict=True)
         if name != "id"
     }
 )

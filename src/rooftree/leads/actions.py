@@ -374,8 +374,7 @@ async def ensure_words(
     tx: Transaction, sources: Sequence[str], tags: Sequence[str], creator_id: int
 ) -> tuple[dict[str, int], list[Tag]]:
     """Make sure that the team has these sources and tags; return sources by name with their numbers, and tags."""
-    numbers = {name: await store.ensure_source(tx, name) for name in sources}
-    return numbers, await store.ensure_tags(tx, tags, creator_id)
+    return await store.ensure_sources(tx, sources), await store.ensure_tags(tx, tags, creator_id)
 
 
 async def take_to_compare(tx: Transaction, limit: int) -> list[int]:

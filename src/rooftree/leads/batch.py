@@ -20,7 +20,7 @@ from rooftree.leads.drafts import Draft
 from rooftree.leads.errors import BatchStillRunning, LeadExists, LeadNotExist
 from rooftree.leads.handles import contact_points
 from rooftree.leads.model import Lead
-from rooftree.leads.store import Change, Vocabulary, Words
+from rooftree.leads.store import Change, Words, WordsOfMany
 from rooftree.leads.wire import BatchLead, BatchResult, EditLeadRequest
 from rooftree.notes import actions as notes
 from rooftree.platform import clock
@@ -111,7 +111,7 @@ class _Edit(Struct):
 class _Part(Struct):
     """Rows that are stored together."""
 
-    vocabulary: Vocabulary
+    vocabulary: WordsOfMany
     matches: dict[_Contact, int]
     locked: dict[int, Lead]
     arrivals: list[_Arrival] = field(default_factory=list)
@@ -452,14 +452,14 @@ class _NotJson(InvalidParameter):
     """A line that nobody can read: what else was cut off or mixed up is anybody's guess, so nothing is stored."""
 
 
-def _words_for(known: Vocabulary, row: _Row) -> Words:
+def _words_for(known: WordsOfMany, row: _Row) -> Words:
     """Return what is known of a row's words, with ids for what it may create."""
     duplicates: Collection[int] = {lead_id for one in row.contacts for lead_id in known.duplicates.get(one, ())}
     ids = [known.ids.pop(0) for _ in range(3)]
     return Words(ids, None, None, [], known.fields, known.members, known.offices, sorted(duplicates))
 
 
-def _completed(known: Vocabulary, words: Words, row: _Row, tags: Sequence[str]) -> Words:
+def _completed(known: WordsOfMany, words: Words, row: _Row, tags: Sequence[str]) -> Words:
     return replace(
         words,
         stage_id=known.stages[row.draft.stage] if row.draft.stage else known.first_stage_id,

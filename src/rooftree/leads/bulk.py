@@ -101,10 +101,8 @@ class Vocabulary(Struct):
         """Return what drafts name and the team does not have."""
         found = Missing([], [], [])
         for draft in wanted:
-            stage, source = (
-                draft.stage or (None if self.stages else actions.FIRST_STAGES[0]),
-                draft.columns.get("source"),
-            )
+            stage = draft.stage or (None if self.stages else actions.FIRST_STAGES[0])
+            source = draft.columns.get("source")
             if stage and stage.lower() not in self.stages and stage not in found.stages:
                 found.stages.append(stage)
             if source and source not in self.sources and source not in found.sources:
@@ -139,8 +137,8 @@ async def learn(tx: Transaction, known: Vocabulary, missing: Missing, creator_id
     """Add words to the team. Writes: stage, source, tag."""
     for name in missing.stages:
         known.stages.setdefault(name.lower(), await store.ensure_stage(tx, name))
-    for name in missing.sources:
-        known.sources[name] = await store.ensure_source(tx, name)
+    if missing.sources:
+        known.sources |= await store.ensure_sources(tx, missing.sources)
     if missing.tags:
         known.tags |= {tag.name: tag for tag in await store.ensure_tags(tx, missing.tags, creator_id)}
 

@@ -51,6 +51,28 @@ class Words(Struct, frozen=True):
     duplicate_ids: list[int]  #: leads that share a contact, at most five per contact
 
 
+#: Tags, custom fields, people and offices among those that are named, by $4 to $7.
+_NAMED_WORDS: Final = f"""
+       ARRAY(SELECT ({columns(Tag)}) FROM tag WHERE team_id = $1 AND name = ANY ($4::text[])) AS tags,
+       ARRAY(SELECT ({columns(CustomField)}) FROM custom_field
+              WHERE team_id = $1 AND lower(name) = ANY ($5::text[])) AS fields,
+       ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
+              WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
+       ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices"""
+
+#: The fresh ids are counted by an array, not generate_series(): PostgreSQL takes that for 1,000 rows, hence any plan
+#: for all arguments for a dear one, and would make a plan for each lead, which takes longer than the statement.
+_LOOK_UP: Final = f"""
+SELECT ARRAY(SELECT next_id() FROM unnest(array_fill(0, ARRAY[$8::integer]))) AS ids,
+       CASE WHEN $2::text IS NULL
+            THEN (SELECT id FROM stage WHERE team_id = $1 ORDER BY position, id LIMIT 1)
+            ELSE (SELECT id FROM stage WHERE team_id = $1 AND lower(name) = lower($2)) END AS stage_id,
+       (SELECT id FROM source WHERE team_id = $1 AND name = $3::text) AS source_id,{_NAMED_WORDS},
+       ARRAY(SELECT DISTINCT c.lead_id FROM unnest($9::text[], $10::text[]) AS w (kind, value),
+                    LATERAL (SELECT lead_id FROM lead_contact
+                              WHERE team_id = $1 AND kind = w.kind AND value = w.value LIMIT 5) c) AS duplicates"""
+
+
 async def look_up(
     tx: Transaction,
     *,
@@ -63,27 +85,9 @@ async def look_up(
     contacts: Sequence[tuple[str, str]],
     id_count: int,
 ) -> Words:
-    """Return what the named words and people are, all by index, in one round trip.
-
-    The fresh ids are counted by an array, not generate_series(): PostgreSQL takes that for 1,000 rows, hence any plan
-    for all arguments for a dear one, and would make a plan for each lead, which takes longer than the statement.
-    """
+    """Return what the named words and people are, all by index, in one round trip."""
     row = await tx.fetchrow(
-        f"""
-SELECT ARRAY(SELECT next_id() FROM unnest(array_fill(0, ARRAY[$8::integer]))) AS ids,
-       CASE WHEN $2::text IS NULL
-            THEN (SELECT id FROM stage WHERE team_id = $1 ORDER BY position, id LIMIT 1)
-            ELSE (SELECT id FROM stage WHERE team_id = $1 AND lower(name) = lower($2)) END AS stage_id,
-       (SELECT id FROM source WHERE team_id = $1 AND name = $3::text) AS source_id,
-       ARRAY(SELECT ({columns(Tag)}) FROM tag WHERE team_id = $1 AND name = ANY ($4::text[])) AS tags,
-       ARRAY(SELECT ({columns(CustomField)}) FROM custom_field
-              WHERE team_id = $1 AND lower(name) = ANY ($5::text[])) AS fields,
-       ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
-              WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
-       ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices,
-       ARRAY(SELECT DISTINCT c.lead_id FROM unnest($9::text[], $10::text[]) AS w (kind, value),
-                    LATERAL (SELECT lead_id FROM lead_contact
-                              WHERE team_id = $1 AND kind = w.kind AND value = w.value LIMIT 5) c) AS duplicates""",
+        _LOOK_UP,
         tx.team_id,
         stage,
         source,
@@ -108,7 +112,7 @@ SELECT ARRAY(SELECT next_id() FROM unnest(array_fill(0, ARRAY[$8::integer]))) AS
     )
 
 
-class Vocabulary(Struct):
+class WordsOfMany(Struct):
     """The team's words that many requests name, with fresh ids for what they create."""
 
     ids: list[int]
@@ -122,18 +126,12 @@ class Vocabulary(Struct):
     duplicates: dict[tuple[str, str], list[int]]  #: leads by contact, at most five each
 
 
-_VOCABULARY: Final = f"""
+_LOOK_UP_MANY: Final = f"""
 SELECT ARRAY(SELECT next_id() FROM generate_series(1, $8::integer)) AS ids,
        (SELECT id FROM stage WHERE team_id = $1 ORDER BY position, id LIMIT 1) AS first_stage_id,
        ARRAY(SELECT (w.name, s.id) FROM unnest($2::text[]) AS w (name)
                JOIN stage s ON s.team_id = $1 AND lower(s.name) = lower(w.name)) AS stages,
-       ARRAY(SELECT (name, id) FROM source WHERE team_id = $1 AND name = ANY ($3::text[])) AS sources,
-       ARRAY(SELECT ({columns(Tag)}) FROM tag WHERE team_id = $1 AND name = ANY ($4::text[])) AS tags,
-       ARRAY(SELECT ({columns(CustomField)}) FROM custom_field
-              WHERE team_id = $1 AND lower(name) = ANY ($5::text[])) AS fields,
-       ARRAY(SELECT (id, email, rtrim(first_name || ' ' || last_name)) FROM member
-              WHERE team_id = $1 AND id = ANY ($6::bigint[]) AND status = 'active') AS members,
-       ARRAY(SELECT id FROM office WHERE team_id = $1 AND id = ANY ($7::bigint[])) AS offices,
+       ARRAY(SELECT (name, id) FROM source WHERE team_id = $1 AND name = ANY ($3::text[])) AS sources,{_NAMED_WORDS},
        ARRAY(SELECT (w.kind, w.value, c.lead_id) FROM unnest($9::text[], $10::text[]) AS w (kind, value),
                     LATERAL (SELECT lead_id FROM lead_contact
                               WHERE team_id = $1 AND kind = w.kind AND value = w.value LIMIT 5) c) AS duplicates"""
@@ -150,10 +148,10 @@ async def look_up_many(
     office_ids: Collection[int],
     contacts: Collection[tuple[str, str]],
     id_count: int,
-) -> Vocabulary:
+) -> WordsOfMany:
     """Return what `look_up` returns for one request, for many in one round trip."""
     row = await tx.fetchrow(
-        _VOCABULARY,
+        _LOOK_UP_MANY,
         tx.team_id,
         list(stages),
         list(sources),
@@ -169,7 +167,7 @@ async def look_up_many(
     duplicates: dict[tuple[str, str], list[int]] = {}
     for kind, value, lead_id in row["duplicates"]:
         duplicates.setdefault((kind, value), []).append(lead_id)
-    return Vocabulary(
+    return WordsOfMany(
         row["ids"],
         row["first_stage_id"],
         dict(tuple(stage) for stage in row["stages"]),

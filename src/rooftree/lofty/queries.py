@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -27,6 +27,8 @@ TABLES: Final = {
     "transaction": "lead_transaction",
 }
 _PAGE: Final = 5000
+
+_Row = TypeVar("_Row", bound=Struct)
 
 
 async def last_pull(tx: Transaction) -> Pull | None:
@@ -167,21 +169,9 @@ async def lost_talk(tx: Transaction) -> list[tuple[str, bool]]:
     return [(row[0], row[1]) for row in rows]
 
 
-async def refusals(tx: Transaction) -> AsyncIterator[list[Refusal]]:
+def refusals(tx: Transaction) -> AsyncIterator[list[Refusal]]:
     """Yield what could not be taken, in pages."""
-    kind = source_id = ""
-    while True:
-        rows = await tx.fetch(
-            f"""SELECT {columns(Refusal)} FROM lofty_refusal WHERE team_id = $1 AND (kind, source_id) > ($2, $3)
-                 ORDER BY kind, source_id LIMIT {_PAGE}""",
-            tx.team_id,
-            kind,
-            source_id,
-        )
-        if not rows:
-            return
-        yield [Refusal(*row) for row in rows]
-        kind, source_id = rows[-1]["kind"], rows[-1]["source_id"]
+    return _pages(tx, "lofty_refusal", Refusal)
 
 
 async def count_refusals(tx: Transaction) -> dict[str, int]:
@@ -190,12 +180,16 @@ async def count_refusals(tx: Transaction) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def id_map(tx: Transaction) -> AsyncIterator[list[Thing]]:
+def id_map(tx: Transaction) -> AsyncIterator[list[Thing]]:
     """Yield everything that was taken, in pages: what is which here."""
+    return _pages(tx, "lofty_thing", Thing)
+
+
+async def _pages(tx: Transaction, table: str, row_type: type[_Row]) -> AsyncIterator[list[_Row]]:
     kind = source_id = ""
     while True:
         rows = await tx.fetch(
-            f"""SELECT {columns(Thing)} FROM lofty_thing WHERE team_id = $1 AND (kind, source_id) > ($2, $3)
+            f"""SELECT {columns(row_type)} FROM {table} WHERE team_id = $1 AND (kind, source_id) > ($2, $3)
                  ORDER BY kind, source_id LIMIT {_PAGE}""",
             tx.team_id,
             kind,
@@ -203,5 +197,5 @@ async def id_map(tx: Transaction) -> AsyncIterator[list[Thing]]:
         )
         if not rows:
             return
-        yield [Thing(*row) for row in rows]
+        yield [row_type(*row) for row in rows]
         kind, source_id = rows[-1]["kind"], rows[-1]["source_id"]

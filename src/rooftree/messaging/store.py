@@ -213,24 +213,17 @@ async def dismiss_arrival(tx: Transaction, arrival_id: int) -> None:
 
 async def repoint_messages(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
     """Give a lead's messages, all or these, to another lead; return the ids of those that moved."""
-    rows = await tx.fetch(
-        """UPDATE message SET lead_id = $3
-            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4))
-            RETURNING id""",
-        tx.team_id,
-        from_id,
-        to_id,
-        None if ids is None else list(ids),
-    )
-    return [row["id"] for row in rows]
+    return await _repoint(tx, "UPDATE message SET lead_id = $3", from_id, to_id, ids)
 
 
 async def repoint_arrivals(tx: Transaction, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
     """Give a lead's arrivals, all or these, to another lead; return the ids of those that moved."""
+    return await _repoint(tx, "UPDATE arrival SET lead_id = $3", from_id, to_id, ids)
+
+
+async def _repoint(tx: Transaction, update: str, from_id: int, to_id: int, ids: Sequence[int] | None) -> list[int]:
     rows = await tx.fetch(
-        """UPDATE arrival SET lead_id = $3
-            WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4))
-            RETURNING id""",
+        f"{update} WHERE team_id = $1 AND lead_id = $2 AND ($4::bigint[] IS NULL OR id = ANY ($4)) RETURNING id",
         tx.team_id,
         from_id,
         to_id,
