@@ -15,6 +15,7 @@ from tests.support.rubbish import BODIES, EDGES, EDGY, JSON
 
 import rooftree
 from fuzz.exercises import Exercise, mangled, mangled_text
+from fuzz.files import of_files
 from rooftree.ai import rules as transcripts
 from rooftree.ai.model import AiError
 from rooftree.ai.providers import openai
@@ -210,6 +211,7 @@ def decoders() -> list[Exercise]:
         Exercise("HTML in mails", mangled_text(["<p>a</p><br>", "<table><tr><td>x</td></table>"]), mime.bodies_of),
         Exercise("bodies of leads", (BODIES | EDGY).map(_json), lambda body: decode(body, dict[str, Any]), (ApiError,)),
     ]
+    found += of_files()
     for kind in _requests():
         name = f"body {kind.__name__}"
         found.append(Exercise(name, _bodies(kind), lambda body, kind=kind: decode(body, kind), (ApiError,)))

@@ -229,6 +229,10 @@ async def test_a_damaged_or_forged_archive_is_refused(other: Database, team: Tea
     await refused("no file of this team")
     _rewrite(folder, "files.ndjson", files.replace(ours + b"/rec", theirs + b"/rec"))
     await refused("no file of this team")
+    _rewrite(folder, "files.ndjson", files.replace(b'"key"', b'"\xff"'))
+    await refused("files.ndjson: ")
+    (folder / "manifest.json").write_bytes(whole["manifest.json"].replace(b'"ndjson"', b'"\xff"'))
+    await refused("manifest.json: ")
     manifest = json.loads(whole["manifest.json"])
     for change, match in (
         ({"archive": 2}, "layout 2"),
@@ -254,6 +258,31 @@ async def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         pass
     with unpacked(tmp_path / "empty.tar") as unpacker, pytest.raises(ArchiveError, match="no whole archive"):
         unpacker.manifest()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_a_damaged_file_is_refused(other: Database, team: Team, kind: str) -> None:
+    folder = await team.export(kind, "archive")
+    content = (folder / f"leads.{kind}").read_bytes()
+    _rewrite(folder, f"leads.{kind}", b"\xff" * 20 + content[20:])
+    with pytest.raises(ArchiveError, match=f"leads.{kind}: "):
+        await _import(other, folder, team.blobs)
+
+
+def test_a_damaged_container_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.zip"
+    with packed(path) as packer:
+        packer.draft("manifest.json").write_text("{}" * 500)
+        packer.add("manifest.json")
+    whole = path.read_bytes()
+    start = whole.index(b"manifest.json") + len("manifest.json")
+    for damaged in (
+        whole[:start] + b"\xff" * 9 + whole[start + 9 :],
+        whole.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(ArchiveError), unpacked(path) as unpacker:
+            unpacker.manifest()
 
 
 @pytest.mark.parametrize("name", ["folder", "file.tar", "file.zip"])

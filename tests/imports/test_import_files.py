@@ -1,6 +1,7 @@
 """Files: encodings, delimiters, quoting, workbooks, JSON lines."""
 
 import csv
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -92,6 +93,36 @@ def test_a_workbook(tmp_path: Path) -> None:
     ]
     with pytest.raises(FileError, match="has no sheet Leads"):
         inspect(path, sheet="Leads")
+
+
+@pytest.mark.parametrize("damage", ["<row", "</sheetData>", "<sheetView ", "deflated"])
+def test_a_damaged_workbook_is_refused(tmp_path: Path, damage: str) -> None:
+    path, sheet = tmp_path / "leads.xlsx", "xl/worksheets/sheet1.xml"
+    book = openpyxl.Workbook()
+    book.active.append(["First Name"])
+    book.active.append(["Ada"])
+    book.save(path)
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts[sheet] = parts[sheet].replace(damage.encode(), damage.encode()[:-1] + b"x='1' ")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    if damage == "deflated":
+        whole = path.read_bytes()
+        start = whole.index(sheet.encode()) + len(sheet)
+        path.write_bytes(whole[:start] + b"\xff" * 9 + whole[start + 9 :])
+    plan = Plan(format="xlsx", columns=[("First Name", "firstName")])
+    with pytest.raises(FileError, match="a damaged one"):
+        list(rows(path, plan))
+
+
+def test_no_two_headers_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("Phone (3),Phone,Phone,,column 4\n1,2,3,4,5\n")
+    headers = inspect(path).headers
+    assert headers == ["Phone (3)", "Phone", "Phone (3) (3)", "column 4", "column 4 (5)"]
+    assert [row.values for row in rows(path, _plan(path))] == [["1", "2", "3", "4", "5"]]
 
 
 def test_json_lines(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from rooftree.archive import formats, queries, store
 from rooftree.archive.errors import ArchiveError
 from rooftree.archive.model import Column, KeptFile, Listed, Manifest, PackedFile, Secrets, Table
-from rooftree.archive.packing import LAYOUT, MANIFEST, Packer, Unpacker
+from rooftree.archive.packing import LAYOUT, MANIFEST, Packer, Unpacker, decoded
 from rooftree.archive.rules import BLOBS, FORMATS, KIND_OF, KINDS, SIGNED, is_of_team
 from rooftree.leads.bulk import index_leads
 from rooftree.messaging import actions as messaging
@@ -217,7 +217,7 @@ def _secrets(unpacker: Unpacker, manifest: Manifest) -> Secrets | None:
     if manifest.secrets is None:
         return None
     with unpacker.file(manifest.secrets) as path:
-        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+        return decoded(path.read_bytes(), Secrets, _SECRETS)
 
 
 async def _load_table(
@@ -282,10 +282,9 @@ async def _put(blobs: BlobStore, kept: KeptFile, file: Path) -> None:
 
 
 def _kept_files(path: Path) -> Generator[KeptFile]:
-    decoder = msgspec.json.Decoder(KeptFile)
     with path.open("rb") as lines:
         for line in lines:
-            yield decoder.decode(line)
+            yield decoded(line, KeptFile, _FILES)
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

@@ -84,7 +84,7 @@ def _checked_csv(path: Path, names: Sequence[str]) -> Generator[bytes]:
     """Yield a file's content. Raises: ArchiveError when its columns are not these, which COPY would not notice."""
     with _opened(path, "rb") as file:
         header = file.readline()
-        if header.decode().rstrip("\r\n").split(",") != list(names):
+        if header.decode(errors="replace").rstrip("\r\n").split(",") != list(names):
             raise ArchiveError(f"{path.name}: its columns are not those that manifest.json names.")
         yield header
         while piece := file.read(_CHUNK):
@@ -199,7 +199,6 @@ def _arrow_value(value: Any, kind: str) -> Any:
 
 
 def _read_parquet(path: Path, columns: Sequence[Column]) -> Generator[list[Any]]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -208,7 +207,9 @@ def _read_parquet(path: Path, columns: Sequence[Column]) -> Generator[list[Any]]
                 raise ArchiveError(f"{path.name}: its columns are not those of this version's table.")
             for batch in file.iter_batches(batch_size=2000):
                 yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
-    except pa.ArrowException as error:
+    except ArchiveError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what is damaged, it says in a dozen ways
         raise ArchiveError(f"{path.name}: {error}") from None
 
 

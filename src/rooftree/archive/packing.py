@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -22,6 +22,7 @@ from rooftree.archive.model import Manifest, PackedFile
 MANIFEST: Final = "manifest.json"
 #: Version of the layout.
 LAYOUT: Final = 1
+T = TypeVar("T")
 
 
 class _Container(Protocol):
@@ -127,11 +128,9 @@ class Unpacker:
         """Return what the archive says it holds. Raises: ArchiveError when it is not one, or not a whole one."""
         try:
             with self._taken(MANIFEST) as path:
-                found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+                found = decoded(path.read_bytes(), Manifest, MANIFEST)
         except (KeyError, FileNotFoundError):
             raise ArchiveError(f"{self._source} is no whole archive: it has no {MANIFEST}.") from None
-        except msgspec.DecodeError as error:
-            raise ArchiveError(f"{MANIFEST}: {error}") from None
         if found.archive != LAYOUT:
             raise ArchiveError(f"{self._source} has layout {found.archive}; this version reads {LAYOUT}.")
         return found
@@ -156,21 +155,29 @@ class Unpacker:
             yield path
             return
         path = self._scratch / name.replace("/", "_")
-        with ExitStack() as stack:
-            inside = (
-                self._container.open(name)
-                if isinstance(self._container, zipfile.ZipFile)
-                else self._container.extractfile(name)
-            )
-            if inside is None:
-                raise KeyError(name)
-            stack.enter_context(inside)
-            with path.open("wb") as file:
-                shutil.copyfileobj(inside, file, 1024 * 1024)
         try:
+            self._extract(name, path)
             yield path
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+    def _extract(self, name: str, path: Path) -> None:
+        try:
+            with ExitStack() as stack:
+                inside = (
+                    self._container.open(name)
+                    if isinstance(self._container, zipfile.ZipFile)
+                    else cast(tarfile.TarFile, self._container).extractfile(name)
+                )
+                if inside is None:
+                    raise KeyError(name)
+                stack.enter_context(inside)
+                with path.open("wb") as file:
+                    shutil.copyfileobj(inside, file, 1024 * 1024)
+        except (KeyError, FileNotFoundError):
+            raise
+        except Exception as error:  # what is damaged, they say in a dozen ways
+            raise ArchiveError(f"{self._source}: {name} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -183,13 +190,18 @@ def unpacked(source: Path) -> Generator[Unpacker]:
             try:
                 is_zip = zipfile.is_zipfile(source)
                 container = zipfile.ZipFile(source) if is_zip else tarfile.open(source, "r:")  # noqa: SIM115
-            except (tarfile.TarError, zipfile.BadZipFile, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - what is damaged, they say in a dozen ways
                 raise ArchiveError(f"{source} is neither a folder nor a .tar or .zip: {error}") from None
             stack.enter_context(container)
-        try:
-            yield Unpacker(source, scratch, container)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-            raise ArchiveError(f"{source} is damaged: {error}") from error
+        yield Unpacker(source, scratch, container)
+
+
+def decoded(content: bytes, kind: type[T], name: str) -> T:
+    """Return a document of an archive. Raises: ArchiveError, naming its file."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArchiveError(f"{name}: {error}") from None
 
 
 def _measured(path: Path, name: str) -> PackedFile:

@@ -4,11 +4,10 @@ import codecs
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
-from zipfile import BadZipFile
 
 import msgspec
 from msgspec import Struct
@@ -148,36 +147,37 @@ def _distinct(headers: list[str]) -> list[str]:
     found: list[str] = []
     for place, header in enumerate(headers, 1):
         name = header.strip() or f"column {place}"
-        found.append(name if name not in found else f"{name} ({place})")
+        while name in found:
+            name = f"{name} ({place})"
+        found.append(name)
     return found
 
 
-def _sheet_headers(path: Path, sheet: str | None) -> list[str]:
-    with closing(_workbook(path)) as book:
-        first = next(_sheet(book, path, sheet).iter_rows(values_only=True), ())
+def _sheet_headers(path: Path, name: str | None) -> list[str]:
+    with _sheet(path, name) as sheet:
+        first = next(sheet.iter_rows(values_only=True), ())
     headers = ["" if cell is None else str(cell) for cell in first]
     if not any(header.strip() for header in headers):
         raise FileError(f"{path.name}: the first row has to name the columns.")
     return _distinct(headers)
 
 
-def _workbook(path: Path) -> Any:
+@contextmanager
+def _sheet(path: Path, name: str | None) -> Generator[Any]:
+    """Yield a sheet, the first if none is named. Raises: FileError, also for what is damaged in the midst of it."""
     # Imported here: it brings numpy, and a server should not hold 20 MB for what one command reads.
     import openpyxl  # noqa: PLC0415
-    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
     try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        raise FileError(f"{path.name} is not an Excel workbook (.xlsx): {error}.") from None
-
-
-def _sheet(book: Any, path: Path, name: str | None) -> Any:
-    if name is None:
-        return book.worksheets[0]
-    if name not in book.sheetnames:
-        raise FileError(f"{path.name} has no sheet {name}. It has: {', '.join(book.sheetnames)}.")
-    return book[name]
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+            if name is not None and name not in book.sheetnames:
+                raise FileError(f"{path.name} has no sheet {name}. It has: {', '.join(book.sheetnames)}.")
+            yield book.worksheets[0] if name is None else book[name]
+    except FileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what is damaged, it says in a dozen ways
+        what = str(error) or type(error).__name__
+        raise FileError(f"{path.name} is not an Excel workbook (.xlsx), or a damaged one: {what}.") from None
 
 
 def _keys(path: Path) -> list[str]:
@@ -231,8 +231,7 @@ def _csv_rows(path: Path, plan: Plan) -> Iterator[FileRow]:
 
 def _sheet_rows(path: Path, plan: Plan) -> Iterator[FileRow]:
     width = len(plan.columns)
-    with closing(_workbook(path)) as book:
-        sheet = _sheet(book, path, plan.sheet)
+    with _sheet(path, plan.sheet) as sheet:
         total = max(sheet.max_row or 1, 1)
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if number == 1 or all(cell is None or cell == "" for cell in cells):
