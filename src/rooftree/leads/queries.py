@@ -5,7 +5,7 @@ Every SELECT on leads starts at `visible_leads(actor)`: the one condition that s
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -328,7 +328,7 @@ async def search_leads(
     if has_more:
         carried = None if _is_tallied(wanted) else total
         lead_id, value = found[-1]
-        following = _Scroll(actor.member_id, wanted, order, value, lead_id, offset + len(found), carried)
+        following = _Scroll(actor.member_id, wanted, order, _sealed_value(value), lead_id, offset + len(found), carried)
         scroll_id = sealer.seal(following)
     views = await _views(tx, actor, [lead_id for lead_id, _ in found])
     return LeadPage(views, page.limit, offset, total, scroll_id)
@@ -344,7 +344,7 @@ def _opened(sealer: Sealer, scroll_id: str, actor: Actor, wanted: LeadFilter, or
 
 
 #: A lead of a list: its id, and the value that it is sorted by.
-_Place = tuple[int, str | int | None]
+_Place = tuple[int, datetime | int | None]
 
 
 async def _found(
@@ -404,7 +404,7 @@ SELECT l.id, {value} AS sort_value, {counted} AS total FROM {source}
  WHERE {" AND ".join(found)}
  ORDER BY {by} LIMIT {args.add(limit)} OFFSET {args.add(offset)}"""
     rows = await tx.fetch(sql, *args)
-    return [(row[0], _sealed_value(row[1])) for row in rows], int(rows[0][2]) if rows else total
+    return [(row[0], row[1]) for row in rows], int(rows[0][2]) if rows else total
 
 
 async def _views(tx: Transaction, actor: Actor, lead_ids: list[int]) -> list[LeadView]:
@@ -442,7 +442,7 @@ def _source(order: Order, tag: str | None, args: Arguments, *, has_value: bool) 
     return f"lead l {summary}", order.key.column, "l.id"
 
 
-def _sealed_value(value: Any) -> str | int | None:
+def _sealed_value(value: datetime | int | None) -> str | int | None:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
