@@ -24,7 +24,7 @@ import uvloop
 from rich.console import Console
 
 from bench import plots, report
-from bench.cases import SAMPLES, Case, cases_of
+from bench.cases import Case, cases_of
 from bench.histories import add_histories
 from bench.statements import recorded, script
 from rooftree.app import create_app
@@ -41,6 +41,8 @@ from rooftree.platform.settings import Settings
 console = Console()
 #: Entries on each lead.
 ENTRIES = 20
+#: Different requests that pgbench repeats: it prepares each script's statements anew, and more were never warm.
+SCRIPTS = 6
 
 
 async def measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -128,7 +130,7 @@ async def scripts_of(dsn: str, key: str, case: Case, folder: Path, name: str) ->
 
     One script for all leads where the requests differ in nothing else, one for each request otherwise.
     """
-    requests = case.requests[:1] if case.lead_ids else case.requests[:SAMPLES]
+    requests = case.requests[:1] if case.lead_ids else case.requests[:SCRIPTS]
     database = await Database.connect(dsn, min_size=1, max_size=1)
     owner_db = await Database.connect(dsn, server_role=False, max_size=1)
     app: Any = create_app(Settings(), database, await shared_secret(owner_db))

@@ -24,7 +24,7 @@ class Case(NamedTuple):
 
 #: How many leads are asked for: enough that they are not all in a CPU cache.
 GOTTEN = 1024
-#: Requests that differ in more than the lead; pgbench takes 128 scripts at most.
+#: Requests that differ in more than the lead.
 SAMPLES = 24
 #: Entries on the two leads whose timelines are compared.
 SHORT, LONG = 10, 10_000

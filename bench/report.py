@@ -59,6 +59,8 @@ def _judged(results: list[dict[str, Any]]) -> list[tuple[str, float, float, bool
         if "key" in cases and "get" in cases:
             times = cases["key"]["p95_ms"] / cases["get"]["p95_ms"]
             found.append((f"key, {result['leads']:,}: p95 against get", times, KEY_BAR, times <= KEY_BAR))
+    failed = sum(case["failed"] for result in results for case in result["cases"].values())
+    found.append(("answers that failed", failed, 0, failed == 0))
     for name, case in results[0]["cases"].items() if len(results) > 1 else ():
         if (bar := _bar(GROWTH_BARS, name)) is not None:
             growth = results[-1]["cases"][name]["p50_ms"] / case["p50_ms"]
