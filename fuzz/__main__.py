@@ -11,6 +11,7 @@ Ends with 1 if something was found.
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -128,6 +129,7 @@ def main() -> int:
     parser.add_argument("--unreached", action="store_true", help="list the operations that nothing was done with")
     given = parser.parse_args()
     configure_logging("error", "console")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     again = f"--minutes {given.minutes:g} --seed {seed}"
     console.print(f'seed {seed}: again with make fuzz ARGS="{again}"')

@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -74,7 +75,10 @@ class Outcome(Struct):
 
 
 async def soak(given: argparse.Namespace) -> Outcome:
-    """Run it in a folder that goes afterwards."""
+    """Run it in a folder that goes afterwards. Raises: CancelledError when it is interrupted; nothing runs then."""
+    task: Any = asyncio.current_task()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, task.cancel)
     with tempfile.TemporaryDirectory(prefix="rts") as name:
         folder = Path(name).resolve()
         folder.chmod(0o755)  # PostgreSQL's own account must get in when we are root
@@ -104,14 +108,18 @@ async def _run(installation: Installation, receiver: Receiver, given: argparse.N
         load, feed, sampler = Load(http, given.seed), FeedReader(feed_http), Sampler(installation)
         background = [asyncio.create_task(one) for one in (feed.run(), sampler.run(_LOOK_SECONDS))]
         telling = asyncio.create_task(_tell(load, sampler))
-        await load.run(given.rate, given.minutes * 60)
-        telling.cancel()
-        console.print("Nothing more is sent; what waits is waited for")
-        if left := await _settled(installation):
-            faults.append(f"{left} announcements, deliveries and jobs still waited after {_SETTLED_SECONDS} s")
-        background[1].cancel()
-        feed.finish()
-        await asyncio.wait(background, timeout=_SETTLED_SECONDS)
+        try:
+            await load.run(given.rate, given.minutes * 60)
+            telling.cancel()
+            console.print("Nothing more is sent; what waits is waited for")
+            if left := await _settled(installation):
+                faults.append(f"{left} announcements, deliveries and jobs still waited after {_SETTLED_SECONDS} s")
+            background[1].cancel()
+            feed.finish()
+            await asyncio.wait(background, timeout=_SETTLED_SECONDS)
+        finally:
+            for task in (*background, telling):
+                task.cancel()
         faults += [str(task.exception()) for task in background if not task.cancelled() and task.exception()]
         tables = await sampler.tables(12)
     events = count_events(load.told, feed.events, webhooks, receiver.kept)
@@ -230,7 +238,7 @@ def report(outcome: Outcome) -> list[Table]:
 
 
 def main() -> int:
-    """Read the command line, run, show what it came to; 1 if a bound is broken."""
+    """Read the command line, run, show what it came to; 1 if a bound is broken, 130 when interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -243,7 +251,11 @@ def main() -> int:
     given = parser.parse_args()
     if given.warm_up is None:
         given.warm_up = given.minutes / 3
-    outcome = uvloop.run(soak(given))
+    try:
+        outcome = uvloop.run(soak(given))
+    except asyncio.CancelledError:
+        console.print("Interrupted; everything that was started has ended.")
+        return 130
     wide = Console(highlight=False, width=120)
     for table in report(outcome):
         wide.print(table)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -28,7 +29,7 @@ class Sample(Struct):
     """One look at everything."""
 
     at: float  #: seconds since the beginning
-    memory: dict[str, float]  #: MiB by group; what processes share is counted once, PostgreSQL's buffers not at all
+    memory: dict[str, float]  #: MiB by group that no file holds; PostgreSQL's buffers are not in it
     shared: float  #: MiB of PostgreSQL's shared memory that is in use
     files: dict[str, float]  #: open files by group
     processes: dict[str, int]
@@ -46,6 +47,19 @@ class Table(Struct):
     heap: float  #: MiB
     indexes: float  #: MiB
     vacuums: int
+
+
+def _memory(process: psutil.Process) -> tuple[float, float]:
+    """Return what a process has of its own, and of shared segments, in MiB; what several share is divided among them.
+
+    Pages of programs and libraries are left out: whose they are changes with every other process that uses them.
+    """
+    try:
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:  # it has ended
+        return 0.0, 0.0
+    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return (kib["Pss_Anon"] + kib["SwapPss"]) / 1024, kib["Pss_Shmem"] / 1024
 
 
 class Sampler:
@@ -80,12 +94,9 @@ class Sampler:
         processes, shared = dict.fromkeys(GROUPS, 0), 0.0
         for group, process in self._processes():
             with contextlib.suppress(psutil.Error):
-                full = process.memory_full_info()
-                memory[group] += full.uss / _MIB
-                if group == "postgres":
-                    shared += (full.pss - full.uss) / _MIB
-                else:
-                    memory[group] += (full.pss - full.uss) / _MIB
+                own, segment = _memory(process)
+                memory[group] += own
+                shared += segment
                 files[group] += process.num_fds()
                 processes[group] += 1
         row = await owner.fetchrow(_STATE)
