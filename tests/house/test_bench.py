@@ -5,11 +5,13 @@ import subprocess
 from pathlib import Path
 
 from bench.__main__ import prepared, scripts_of
+from tests.conftest import fresh_database
 
 from rooftree.platform import embedded_postgres
 
 
-async def test_every_case_can_be_repeated(dsn: str, tmp_path: Path) -> None:
+async def test_every_case_can_be_repeated(server_dsn: str, tmp_path: Path) -> None:
+    dsn = await fresh_database(server_dsn)
     pgbench = str(embedded_postgres.binaries() / "pgbench")
     key, cases = await prepared(dsn, 60)
     assert {"get", "list by stage", "key", "create", "update", "note"} <= cases.keys()

@@ -143,7 +143,7 @@ async def test_what_is_refused_counts_too_in_one_statement(server: Server, peopl
     with recorded() as statements:
         first = await adam.send("POST", "/v1.0/leads", {"firstName": " "})
     assert (first.status_code, _limits(first)[:2]) == (400, (10, 9))
-    said = [sql for sql, _, _ in statements if "authenticate(" in sql]
+    said = [one.sql for one in statements if "authenticate(" in one.sql]
     assert len(said) == 1 + is_pooled
     assert _limits(await adam.send("GET", "/v1.0/leads/1"))[:2] == (10, 8)
     assert _limits(await adam.send("PUT", "/rooftree/v1/calls/1/recording", content=b""))[:2] == (10, 7)

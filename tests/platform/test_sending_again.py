@@ -183,7 +183,7 @@ async def test_a_key_costs_two_statements_and_none_costs_nothing(send: Sender) -
     ):
         with recorded() as statements:
             await call()
-        said[name] = [sql for sql, _, _ in statements]
+        said[name] = [one.sql for one in statements]
     assert not any("key(" in sql or "kept_answer" in sql for sql in said["plain"])
     assert len(said["with a key"]) == len(said["plain"]) + 2
     assert [sql.split()[0] for sql in said["replayed"]] == ["SELECT", "BEGIN", "SELECT", "ROLLBACK"]
@@ -212,7 +212,7 @@ async def test_old_answers_go_in_small_batches(make: Make, owner_db: Database, p
     )
     with recorded() as statements:
         await forget_old(owner_db)
-    assert [done for sql, _, done in statements if "DELETE FROM kept" in sql] == [
+    assert [one.answer for one in statements if "DELETE FROM kept" in one.sql] == [
         "DELETE 1000",
         "DELETE 1000",
         "DELETE 500",
