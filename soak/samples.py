@@ -49,14 +49,16 @@ class Table(Struct):
     vacuums: int
 
 
-def _memory(process: psutil.Process) -> tuple[float, float]:
+def memory_of(pid: int) -> tuple[float, float]:
     """Return what a process has of its own, and of shared segments, in MiB; what several share is divided among them.
 
     Pages of programs and libraries are left out: whose they are changes with every other process that uses them.
     """
     try:
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
-    except OSError:  # it has ended
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:
+        lines = []
+    if not lines:  # it has ended; one that nobody waited for yet has an empty file
         return 0.0, 0.0
     kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
     return (kib["Pss_Anon"] + kib["SwapPss"]) / 1024, kib["Pss_Shmem"] / 1024
@@ -94,7 +96,7 @@ class Sampler:
         processes, shared = dict.fromkeys(GROUPS, 0), 0.0
         for group, process in self._processes():
             with contextlib.suppress(psutil.Error):
-                own, segment = _memory(process)
+                own, segment = memory_of(process.pid)
                 memory[group] += own
                 shared += segment
                 files[group] += process.num_fds()

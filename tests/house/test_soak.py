@@ -1,11 +1,16 @@
 """The soak's judgement: what it calls flat, and what it calls lost."""
 
+import os
 import random
+import subprocess
+import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.checks import Wanted
+from soak.samples import memory_of
 from soak.verdict import Events, count_events, trend
 
 
@@ -23,6 +28,15 @@ def noisy(rise: float, *, spikes: int = 0) -> list[tuple[float, float]]:
 )
 def test_a_slope_is_found_among_noise(rise: float, spikes: int, is_flat: bool) -> None:
     assert trend("memory", "MiB", noisy(rise, spikes=spikes), 6).is_flat is is_flat
+
+
+def test_memory_of_a_process_that_lives_ends_or_has_gone() -> None:
+    assert memory_of(os.getpid())[0] > 5
+    with subprocess.Popen(["true"]) as ended:
+        while Path(f"/proc/{ended.pid}/stat").read_text().split()[2] != "Z":
+            time.sleep(0.01)
+        assert memory_of(ended.pid) == (0, 0)
+    assert memory_of(ended.pid) == (0, 0)
 
 
 def counted(feed: list[dict[str, Any]], kept: list[tuple[str, dict[str, Any]]]) -> Events:
