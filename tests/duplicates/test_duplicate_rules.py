@@ -104,3 +104,11 @@ def test_leads_that_are_alike_share_a_key() -> None:
     assert keys_of(one) & keys_of(person_of(lead(2, "Johnny", "Smith", emails=["jonsmith@y.example"])))
     assert not keys_of(one) & keys_of(person_of(lead(2, "Petra", "Quist", zip_code="78701")))
     assert len(keys_of(person_of(lead(1, "", None)))) == 0
+
+
+def test_names_that_were_seen_are_not_kept_for_ever() -> None:
+    bound = folded.cache_info().maxsize
+    assert bound is not None
+    for number in range(bound + 10):
+        folded(f"Name {number}")
+    assert folded.cache_info().currsize == bound

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 #: What decomposition does not fold.
@@ -69,7 +69,7 @@ _SOUNDS: Final = (("ph", "f"), ("ck", "k"), ("sch", "s"), ("sh", "s"), ("ch", "k
 _ALIKE: Final = str.maketrans({"c": "k", "q": "k", "z": "s", "v": "f", "w": "f"})
 
 
-@cache
+@lru_cache(maxsize=8192)  # of names, which have no end
 def folded(text: str) -> str:
     """Return a text in lower case, without accents, its words parted by one blank."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_FOLDED))
