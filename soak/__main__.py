@@ -108,8 +108,9 @@ async def _run(installation: Installation, receiver: Receiver, given: argparse.N
         load, feed, sampler = Load(http, given.seed), FeedReader(feed_http), Sampler(installation)
         background = [asyncio.create_task(one) for one in (feed.run(), sampler.run(_LOOK_SECONDS))]
         telling = asyncio.create_task(_tell(load, sampler))
+        loading = asyncio.create_task(load.run(given.rate, given.minutes * 60))
         try:
-            await load.run(given.rate, given.minutes * 60)
+            await _first_of(loading, background)
             telling.cancel()
             console.print("Nothing more is sent; what waits is waited for")
             if left := await _settled(installation):
@@ -118,7 +119,7 @@ async def _run(installation: Installation, receiver: Receiver, given: argparse.N
             feed.finish()
             await asyncio.wait(background, timeout=_SETTLED_SECONDS)
         finally:
-            for task in (*background, telling):
+            for task in (*background, telling, loading):
                 task.cancel()
         faults += [str(task.exception()) for task in background if not task.cancelled() and task.exception()]
         tables = await sampler.tables(12)
@@ -136,6 +137,15 @@ async def _run(installation: Installation, receiver: Receiver, given: argparse.N
     if receiver.bad_signatures:
         faults.append(f"{receiver.bad_signatures} deliveries were wrongly signed")
     return Outcome(load, sampler, events, trends, tables, receiver.bad_signatures, faults)
+
+
+async def _first_of(loading: asyncio.Task[None], background: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the load to end. Raises what ended one of the others before: without them it proves nothing."""
+    await asyncio.wait((loading, *background), return_when=asyncio.FIRST_COMPLETED)
+    for task in background:
+        if task.done():
+            task.result()
+    await loading
 
 
 async def _tell(load: Load, sampler: Sampler) -> None:
