@@ -243,7 +243,7 @@ async def _flames(pid: int, port: int, key: str, cases: dict[str, Case], argumen
         if done.returncode:
             console.print(f"no flame graph of {name}: {done.stderr.strip().splitlines()[-1]}")
         else:
-            plots.entitle_flame(file, f"{case}, 4 connections")
+            plots.still_flame(file, f"{case}, 4 connections")
 
 
 def _memory(pid: int) -> float:

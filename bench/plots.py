@@ -1,5 +1,6 @@
 """Plots of what was measured: shares of pgbench, growth, and a plot for each case (PNG and SVG)."""
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,26 @@ def _save(figure: Any, path: Path) -> None:
     plt.close(figure)
 
 
-def entitle_flame(file: Path, title: str) -> None:
-    """Put a title of ours in the place of the command line, which names folders of this machine."""
-    text = file.read_text()
+#: A frame of py-spy's graph: its name, its rectangle with the width in percent, and the label that a script would fill.
+_FRAME = re.compile(r'(<title>([^<]*?) \([^<]*</title><rect [^>]*width="([\d.]+)%"[^>]*/><text [^>]*>)</text>')
+#: What only the script needs.
+_SCRIPTED = re.compile(
+    r'<script.*?</script>|<!--.*?-->| onload="[^"]*"|<text id="(?:unzoom|search|matched)".*?</text>', re.DOTALL
+)
+#: Letters that fit into one percent of the width, at 7.2 pixels each.
+_LETTERS_PER_PERCENT = 11.8 / 7.2
+
+
+def still_flame(file: Path, title: str) -> None:
+    """Make a still picture of a graph by py-spy: labels instead of the script that writes them.
+
+    The title replaces the command line, which names folders of this machine.
+    """
+    text = _FRAME.sub(_labelled, _SCRIPTED.sub("", file.read_text()))
     file.write_text(re.sub(r'(<text id="title"[^>]*>)[^<]*', rf"\g<1>{title}", text, count=1))
+
+
+def _labelled(frame: re.Match[str]) -> str:
+    name, room = html.unescape(frame[2]), int(float(frame[3]) * _LETTERS_PER_PERCENT)
+    label = name if len(name) <= room else f"{name[: room - 2]}.." if room > 4 else ""
+    return f"{frame[1]}{html.escape(label)}</text>"
