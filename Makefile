@@ -69,7 +69,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(or $(PYTHON),false) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'Rooftree needs Python 3.11 or newer that can make virtual environments (venv and ensurepip).' >&2; \
 		echo 'Debian, Ubuntu: apt install python3-venv. Another Python: make PYTHON=/path/to/python3' >&2; exit 1; }
-	@echo 'Making $(VENV) with $(PYTHON) (once; about half a minute)'
+	@echo 'Making $(VENV) with $(PYTHON) (once; a minute or two)'
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r requirements.lock

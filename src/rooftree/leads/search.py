@@ -121,7 +121,7 @@ def _anchored(fragment: str) -> str:
 def _query_grams(fragment: str) -> Iterable[str]:
     """Return trigrams that cover a fragment: enough to narrow it down, and each one costs a look into the index.
 
-    Of an address the part before the domain, where that is long enough: half of all leads share a domain, and grams
+    Of an address the part before the domain, where that is long enough: very many leads share a domain, and grams
     of it cost more than all the others together.
     """
     if len(fragment) <= 2:
