@@ -4,12 +4,13 @@ import asyncio
 import random
 
 import pytest
+from bench.statements import recorded
 from tests.support.client import Client
 from tests.support.make import Make
 from tests.support.people import People
 from tests.support.tally import counted, tallied
 
-from rooftree.leads import store
+from rooftree.leads import bulk, store
 from rooftree.platform.database import Database
 
 
@@ -47,3 +48,27 @@ async def test_the_tally_agrees_with_the_leads(
     assert await tallied(make, team_id) == await counted(make, team_id)
     cells = await make.rows("SELECT count(*) FROM lead_tally WHERE team_id = $1", team_id)
     assert cells[0][0] == len(await counted(make, team_id))
+
+
+async def test_leads_of_an_account_are_marked_as_contacted_together(
+    client: Client, make: Make, people: People, owner_db: Database
+) -> None:
+    """One that was merged away meanwhile stands for what it became; how many they are costs no more statements."""
+    team_id = people.adam.team_id
+    leads = [await make.lead(tags=["a", "b"]) for _ in range(4)]
+    stays, goes, strange = await make.lead(tags=["b"]), await make.lead(), await make.lead(by=people.stella)
+    await client.ok("POST", f"/rooftree/v1/leads/{stays}/merge", {"otherLeadId": goes})
+    said: list[int] = []
+    for some in (leads[:1], leads[1:3]):
+        async with owner_db.transaction(team_id) as tx:
+            with recorded() as statements:
+                await bulk.mark_all_contacted(tx, some, region="US")
+        said.append(len(statements))
+    assert said[0] == said[1]
+    async with owner_db.transaction(team_id) as tx:
+        await bulk.mark_all_contacted(tx, [*leads[:3], goes, strange], region="US")
+    rows = await make.rows(
+        "SELECT id FROM lead WHERE id = ANY ($1) AND is_contacted ORDER BY id", [*leads, stays, strange]
+    )
+    assert [row["id"] for row in rows] == sorted([*leads[:3], stays])
+    assert await tallied(make, team_id) == await counted(make, team_id)

@@ -76,10 +76,10 @@ async def put_roles(tx: Transaction, lead: Lead, people: Sequence[tuple[int, int
 
 async def mark_all_contacted(tx: Transaction, lead_ids: Sequence[int], *, region: str) -> None:
     """Note that an agent reached out to these leads. Writes: lead, lead_tally."""
-    for lead_id in sorted(lead_ids):
-        old = await queries.locked_lead(tx, lead_id)
-        if old and not old.is_contacted:
-            await store.update_lead(tx, old, replace(old, is_contacted=True), {"is_contacted": True}, region)
+    leads = [lead for lead in await queries.locked_leads(tx, lead_ids) if not lead.is_contacted]
+    changes = [store.Change(lead, replace(lead, is_contacted=True), {"is_contacted"}) for lead in leads]
+    if changes:
+        await store.update_leads(tx, changes, region)
 
 
 async def ensure_stages(tx: Transaction, names: Sequence[str]) -> dict[str, int]:

@@ -225,6 +225,18 @@ async def locked_lead(tx: Transaction, lead_id: int, *, is_followed: bool = True
     return None
 
 
+async def locked_leads(tx: Transaction, lead_ids: Collection[int]) -> list[Lead]:
+    """Return leads as `locked_lead` does one: each once, with what those became that were merged away."""
+    # sees all: the system acts, not a person
+    sql = f"SELECT {columns(Lead)} FROM lead WHERE team_id = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE"
+    found = {row["id"]: Lead(*row) for row in await tx.fetch(sql, tx.team_id, list(lead_ids))}
+    for merged in [lead for lead in found.values() if lead.merged_into]:
+        del found[merged.id]
+        if heir := await locked_lead(tx, merged.id):
+            found[heir.id] = heir
+    return list(found.values())
+
+
 async def became(tx: Transaction, lead_id: int) -> int:
     """Return the lead that a lead was merged into, at the end of the chain; itself when it was not."""
     # sees all: the system asks, not a person

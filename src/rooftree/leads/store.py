@@ -366,10 +366,9 @@ async def update_leads(tx: Transaction, changes: Sequence[Change], region: str) 
 
 
 async def _relabel_many(tx: Transaction, changes: Sequence[Change]) -> None:
-    gone = [(*label, one.old.id) for one in changes for label in _labels(one.old) - _labels(one.new)]
-    come = [
-        (*label, one.new.created_at, one.new.id) for one in changes for label in _labels(one.new) - _labels(one.old)
-    ]
+    moved = [(one.new, *_moved_labels(one.old, one.new)) for one in changes]
+    gone = [(*label, lead.id) for lead, left, _ in moved for label in left]
+    come = [(*label, lead.created_at, lead.id) for lead, _, taken in moved for label in taken]
     if gone:
         await tx.execute(
             """DELETE FROM lead_label l USING unnest($2::text[], $3::text[], $4::bigint[]) AS g (kind, name, lead_id)
@@ -493,10 +492,7 @@ async def take_to_compare(tx: Transaction, limit: int) -> list[int]:
 
 
 async def _relabel(tx: Transaction, old: Lead, new: Lead) -> None:
-    before, after = _labels(old), _labels(new)
-    gone, come = before - after, after - before
-    if old.created_at != new.created_at:
-        gone, come = before, after
+    gone, come = _moved_labels(old, new)
     await tx.execute(
         """DELETE FROM lead_label WHERE team_id = $1 AND lead_id = $2
               AND (kind, name) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
@@ -582,6 +578,14 @@ def tag_names(lead: Lead) -> list[str]:
 
 def _labels(lead: Lead) -> set[tuple[str, str]]:
     return {("tag", name) for name in tag_names(lead)} | {("segment", name) for name in lead.segments}
+
+
+def _moved_labels(old: Lead, new: Lead) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return the labels whose rows go and those whose rows come; a row holds the time the lead was made."""
+    before, after = _labels(old), _labels(new)
+    if old.created_at != new.created_at:
+        return before, after
+    return before - after, after - before
 
 
 def _cells(lead: Lead) -> set[tuple[Any, ...]]:
