@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from bench.__main__ import prepared, scripts_of
+from bench.prepare import prepared, scripts_of
 from tests.conftest import fresh_database
 
 from rooftree.platform import embedded_postgres
